@@ -6,6 +6,8 @@
 #include "core/irq.h"
 #include "core/memory.h"
 
+#define VMM_PCI_DEVFN(device, function) ((device) << 3 | (function))
+#define VMM_PCI_PIRQS 8
 #define VMM_PCI_CONFIG_SIZE 256 /* no extended capabilities: 100-FFF of ECAM reads 0 */
 
 typedef struct {
@@ -65,19 +67,26 @@ struct _VmmPciDevice {
   VmmRam *rom;                         /* (nullable) */
   guint8 msi_cap;                      /* 0: none */
   VmmPciMsix msix;
-  guint8 cap_tail;                     /* where the next capability is linked */
+  guint8 cap_tail;                     /* the last capability: the next is linked there */
+  gboolean intx_asserted;              /* this function's share of its PIRQ */
   /* (nullable) After a write to [offset, offset+size) of the configuration space took effect. Lock held. */
   void (*config_written) (VmmPciDevice *dev, guint offset, guint size);
 };
 
+extern const VmmField vmm_pci_regs_fields[]; /* of VmmPciRegs */
+
 /**
  * vmm_pci_device_init:
  * @devfn: device<<3 | function, or -1: the lowest free device from 2
- * First call in a PCI device's realize: fills the header, takes a place on the bus.
+ * First call in a PCI device's realize: fills the header, takes a place on the bus. If realize fails after it, call
+ * vmm_pci_device_clear(). More writable bits: set them in wmask; a pin: config[3D].
  */
 gboolean vmm_pci_device_init (VmmPciDevice *dev, int devfn, const VmmPciId *id, GError **error);
 void vmm_pci_device_clear (VmmPciDevice *dev); /* last in unrealize */
-void vmm_pci_device_reset (VmmPciDevice *dev); /* from the device's reset: command, BARs, MSI, INTx to their start values */
+/* First in the device's reset: INTx down, every writable bit of the configuration space to 0, BARs unmapped, MSI-X vectors masked.
+ * Writable registers with another start value are the device's to set, after it. */
+void vmm_pci_device_reset (VmmPciDevice *dev);
+void vmm_pci_device_post_load (VmmPciDevice *dev); /* from the device's post_load: mappings and INTx as regs say */
 
 void vmm_pci_device_add_bar (VmmPciDevice *dev, guint bar, VmmPciBarKind kind, guint64 size, VmmPciBarFlags flags, const VmmRegionOps *ops, gpointer opaque);
 void vmm_pci_device_add_ram_bar (VmmPciDevice *dev, guint bar, VmmRam *ram, VmmPciBarFlags flags);
@@ -104,6 +113,12 @@ gpointer vmm_pci_dma_map (VmmPciDevice *dev, guint64 gpa, gsize len);
 /* Bus side: one configuration access, as CF8/CFC or ECAM make it. bus 0 only (bridges to come). */
 guint32 vmm_pci_bus_config_read (VmmPciBus *bus, guint bdf, guint offset, guint size);
 void vmm_pci_bus_config_write (VmmPciBus *bus, guint bdf, guint offset, guint size, guint32 value);
+
+/* Where the firmware wants ECAM, told by the host bridge. @size: 1 MiB a bus; 0: off. The ports CF8-CFF and the ECAM region belong to the
+ * device "pci-host"; without it (device tests) only the calls above reach configuration space. */
+void vmm_pci_bus_set_ecam (VmmPciBus *bus, guint64 base, guint64 size);
+/* (out): base and size, 0 and 0 while it is off. Any thread. */
+void vmm_pci_bus_get_ecam (VmmPciBus *bus, guint64 *ret_base, guint64 *ret_size);
 
 VmmPciBus *vmm_pci_bus_new (VmmMachine *machine);
 void vmm_pci_bus_free (VmmPciBus *bus);
