@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/device.h"
+#include "core/iothread.h"
 
 typedef struct _VmmControl VmmControl;
 
@@ -22,9 +23,10 @@ struct _VmmMachine {
   GPtrArray *channels;   /* (element-type VmmChannel) (not owned) */
   GPtrArray *blocks;     /* (element-type VmmBlock) (not owned) open disks that may stall */
   struct _VmmInputHub *input;
-  VmmVcpu **vcpus;
+  struct _VmmVcpus *vcpus; /* (nullable): none before the first start */
   guint n_vcpus;
   guint64 ram_bytes;
+  gboolean stop_on_triple_fault;
   VmmControl *control;   /* lifecycle; see core/machine.c */
   VmmMachineEvents events;
   gpointer events_data;
@@ -36,3 +38,23 @@ struct _VmmMachine {
  * A machine without KVM, vCPUs and board: memory, bus, interrupt recorder, a clock that stands still. For device tests and fuzzing.
  */
 VmmMachine *vmm_machine_new_bare (guint64 ram_bytes, guint n_vcpus, GError **error);
+
+/* The processor or KVM cannot go on: parks, VMM_MACHINE_FAILED with @message. Any thread. */
+void vmm_machine_report_fault (VmmMachine *machine, const char *message);
+
+/* Reset of all devices: quiesce, reset, resume. vCPUs parked. For tests too. */
+void vmm_machine_reset_devices (VmmMachine *machine, VmmResetKind kind);
+
+/* (nullable) (transfer none): a device by id, or the first of a class. */
+VmmDevice *vmm_machine_find_device (VmmMachine *machine, const char *id);
+VmmDevice *vmm_machine_find_class (VmmMachine *machine, const char *class_name);
+
+/* core/device.c: unrealizes and frees. */
+void vmm_device_free (VmmDevice *dev);
+
+/* core/input.c */
+struct _VmmInputHub *vmm_input_hub_new (VmmIoThread *iothread);
+void vmm_input_hub_free (struct _VmmInputHub *hub);
+
+/* Runs @func on the control thread, soon, in order. Any thread. */
+void vmm_machine_post (VmmMachine *machine, VmmCallFunc func, gpointer data);

@@ -66,3 +66,5 @@ void vmm_slot_set_logging (VmmMemory *memory, VmmSlot *slot, gboolean on);
  * Fetches and clears what the guest wrote since the last call. Any thread. FALSE: logging is off or the host failed.
  */
 gboolean vmm_slot_fetch_dirty (VmmMemory *memory, VmmSlot *slot, guint64 *bitmap, gsize n_words);
+/* Marks what a device (not the guest) wrote to a slot's memory, in bytes from its start. */
+void vmm_slot_mark_dirty (VmmMemory *memory, VmmSlot *slot, gsize offset, gsize len);

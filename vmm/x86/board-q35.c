@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "x86/board-q35.h"
+
+#include "core/config.h"
+#include "core/machine.h"
+
+/* In the order of their making: whom others look for comes first. */
+static const struct {
+  const char *class, *id;
+} q35_devices[] = {
+  { NULL, NULL },
+};
+
+gboolean
+vmm_board_q35_build (VmmMachine *machine, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (q35_devices) && q35_devices[i].class != NULL; i++)
+    if (vmm_device_new (machine, vmm_device_class_find (q35_devices[i].class), q35_devices[i].id, NULL, error) == NULL)
+      return FALSE;
+
+  for (guint i = 0; i < vmm_config_get_n_devices (machine->config); i++)
+    {
+      const VmmConfigDevice *device = vmm_config_get_device (machine->config, i);
+
+      if (vmm_device_new (machine, device->class, device->id, device->settings, error) == NULL)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+void
+vmm_board_q35_power_button (VmmMachine *machine)
+{
+}
