@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The one table of device classes. A new device: its file, its line here, its line in meson.build. */
+/* The one table of device classes. A new device: its file, its two lines here, its line in meson.build. */
 #include "core/device.h"
 
+extern const VmmDeviceClass vmm_fw_cfg_class;
+extern const VmmDeviceClass vmm_isa_stubs_class;
+extern const VmmDeviceClass vmm_lpc_class;
+extern const VmmDeviceClass vmm_mch_class;
+extern const VmmDeviceClass vmm_pci_host_class;
+extern const VmmDeviceClass vmm_pm_class;
+
 const VmmDeviceClass *const vmm_device_classes[] = {
+  /* chipset/ */
+  &vmm_fw_cfg_class,
+  &vmm_isa_stubs_class,
+  &vmm_lpc_class,
+  &vmm_mch_class,
+  &vmm_pm_class,
+  /* pci/ */
+  &vmm_pci_host_class,
   NULL,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "x86/board-q35.h"
 
+#include "chipset/pm.h"
 #include "core/config.h"
 #include "core/machine.h"
 
@@ -8,13 +9,18 @@
 static const struct {
   const char *class, *id;
 } q35_devices[] = {
-  { NULL, NULL },
+  { "fw-cfg", "fw-cfg" },
+  { "pci-host", "pci-host" },
+  { "mch", "mch" },
+  { "pm", "pm" },
+  { "lpc", "lpc" },
+  { "isa-stubs", "isa-stubs" },
 };
 
 gboolean
 vmm_board_q35_build (VmmMachine *machine, GError **error)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (q35_devices) && q35_devices[i].class != NULL; i++)
+  for (guint i = 0; i < G_N_ELEMENTS (q35_devices); i++)
     if (vmm_device_new (machine, vmm_device_class_find (q35_devices[i].class), q35_devices[i].id, NULL, error) == NULL)
       return FALSE;
 
@@ -31,4 +37,5 @@ vmm_board_q35_build (VmmMachine *machine, GError **error)
 void
 vmm_board_q35_power_button (VmmMachine *machine)
 {
+  vmm_pm_power_button (vmm_machine_find_class (machine, "pm"));
 }
