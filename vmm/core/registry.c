@@ -2,6 +2,8 @@
 /* The one table of device classes. A new device: its file, its two lines here, its line in meson.build. */
 #include "core/device.h"
 
+extern const VmmDeviceClass vmm_bios_rom_class;
+extern const VmmDeviceClass vmm_debugcon_class;
 extern const VmmDeviceClass vmm_fw_cfg_class;
 extern const VmmDeviceClass vmm_isa_stubs_class;
 extern const VmmDeviceClass vmm_lpc_class;
@@ -11,6 +13,8 @@ extern const VmmDeviceClass vmm_pm_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
   /* chipset/ */
+  &vmm_bios_rom_class,
+  &vmm_debugcon_class,
   &vmm_fw_cfg_class,
   &vmm_isa_stubs_class,
   &vmm_lpc_class,

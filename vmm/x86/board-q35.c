@@ -15,7 +15,19 @@ static const struct {
   { "pm", "pm" },
   { "lpc", "lpc" },
   { "isa-stubs", "isa-stubs" },
+  { "debugcon", "firmware" }, /* the id names its log */
 };
+
+static gboolean
+q35_add_bios (VmmMachine *machine, GError **error)
+{
+  g_autoptr (GHashTable) settings = g_hash_table_new (g_str_hash, g_str_equal);
+  const char *image = vmm_config_get_machine (machine->config, "firmware-image");
+
+  if (image != NULL)
+    g_hash_table_insert (settings, (gpointer) "file", (gpointer) image);
+  return vmm_device_new (machine, vmm_device_class_find ("bios-rom"), "bios-rom", settings, error) != NULL;
+}
 
 gboolean
 vmm_board_q35_build (VmmMachine *machine, GError **error)
@@ -23,6 +35,8 @@ vmm_board_q35_build (VmmMachine *machine, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS (q35_devices); i++)
     if (vmm_device_new (machine, vmm_device_class_find (q35_devices[i].class), q35_devices[i].id, NULL, error) == NULL)
       return FALSE;
+  if (!q35_add_bios (machine, error))
+    return FALSE;
 
   for (guint i = 0; i < vmm_config_get_n_devices (machine->config); i++)
     {
