@@ -27,7 +27,6 @@ tree_tools ()
   if [ "${1:-}" = make ]; then
     command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
-    [ "$(id -u)" = 0 ] || command -v newuidmap >/dev/null || missing+=(uidmap)
   fi
   [ ${#missing[@]} -gt 0 ] || return 0
   if command -v apt-get >/dev/null; then
@@ -37,30 +36,22 @@ tree_tools ()
   fi
 }
 
-# Ordinary users need a user namespace to work in a tree, and a range of ids to make one. Says what is missing.
+# Ordinary users need a user namespace to make and to enter a tree. Says what is missing.
 tree_check_user ()
 {
-  local user
-
   [ "$(id -u)" != 0 ] || return 0
-  if ! bwrap --unshare-user --ro-bind / / true 2>/dev/null; then
-    say "dev: this system does not let ordinary users make user namespaces, and without them the tree cannot be entered."
-    if [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null)" = 0 ]; then
-      say "  Allow it:  sudo sysctl kernel.unprivileged_userns_clone=1"
-    elif [ "$(cat /proc/sys/user/max_user_namespaces 2>/dev/null)" = 0 ]; then
-      say "  Allow it:  sudo sysctl user.max_user_namespaces=15000"
-    elif [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ]; then
-      say "  Allow it:  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0   (or an AppArmor profile for bwrap)"
-    fi
-    die "or run ./dev as root"
+  if bwrap --unshare-user --ro-bind / / true 2>/dev/null; then
+    return 0
   fi
-  [ "${1:-}" = make ] || return 0
-  user=$(id -un 2>/dev/null || id -u)
-  if ! grep -qsE "^($user|$(id -u)):" /etc/subuid || ! grep -qsE "^($user|$(id -u)):" /etc/subgid; then
-    say "dev: to make the tree, the user $user needs a range of subordinate ids, and /etc/subuid or /etc/subgid has none:"
-    say "  sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user"
-    die "or run ./dev as root"
+  say "dev: this system does not let ordinary users make user namespaces, and without them a Debian 13 tree cannot be entered."
+  if [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null)" = 0 ]; then
+    say "  Allow it:  sudo sysctl kernel.unprivileged_userns_clone=1"
+  elif [ "$(cat /proc/sys/user/max_user_namespaces 2>/dev/null)" = 0 ]; then
+    say "  Allow it:  sudo sysctl user.max_user_namespaces=15000"
+  elif [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ]; then
+    say "  Allow it:  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0   (or give bwrap an AppArmor profile)"
   fi
+  die "or run ./dev as root"
 }
 
 # Runs in mmdebstrap's last step, with the tree in $1: a kernel without being installed, and what a running system would have.
@@ -80,33 +71,73 @@ tree_customize ()
   rm -rf "$tree"/var/cache/debconf/*-old "$tree"/var/lib/dpkg/*-old
 }
 
-# Makes the tree: tree_bootstrap MODE TARGET. TARGET is a directory, or - for a tar archive on stdout.
+# One instruction of a classic BPF program (struct sock_filter): bpf CODE JUMP-TRUE JUMP-FALSE K.
+bpf ()
+{
+  local hex
+
+  printf -v hex '\\x%02x\\x%02x\\x%02x\\x%02x\\x%02x\\x%02x\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8)) "$2" "$3" \
+    $(($4 & 255)) $((($4 >> 8) & 255)) $((($4 >> 16) & 255)) $((($4 >> 24) & 255))
+  # shellcheck disable=SC2059
+  printf "$hex"
+}
+
+# A seccomp filter under which changing owners succeeds without doing anything. In a user namespace there is one user only, so
+# packages that give their files to others could not be unpacked; whose those files are does not matter to us.
+tree_filter ()
+{
+  # chown fchown lchown fchownat setgroups setresuid setresgid of x86-64, <asm/unistd_64.h>
+  local calls=(92 93 94 260 116 117 119) i
+
+  bpf 0x20 0 0 4                               # load the architecture
+  bpf 0x15 0 $((${#calls[@]} + 1)) 0xc000003e  # AUDIT_ARCH_X86_64, or go to "allow"
+  bpf 0x20 0 0 0                               # load the number of the call
+  for ((i = 0; i < ${#calls[@]}; i++)); do
+    bpf 0x15 $((${#calls[@]} - i)) 0 "${calls[i]}"
+  done
+  bpf 0x06 0 0 0x7fff0000                      # SECCOMP_RET_ALLOW
+  bpf 0x06 0 0 0x00050000                      # SECCOMP_RET_ERRNO with 0: "done"
+}
+
+# Makes the tree in the folder $1, with $2 for temporary files. Root makes it plainly; an ordinary user is root in a namespace of
+# their own, needs no subordinate ids for it, and owns all of the tree.
 tree_bootstrap ()
 {
-  local mode=$1 target=$2 include proxy hook
-  local options=()
+  local target=$1 temporary=$2 include proxy hook
+  local wrap=() options=()
 
   include=$(packages build run test <"$ROOT/dev.d/packages-debian" | sort -u | tr '\n' ,)
   proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy 2>/dev/null | head -n 1)
   [ -z "$proxy" ] || options+=("--aptopt=Acquire::http::Proxy \"$proxy\"")
-  hook=$(mktemp)
+  hook=$temporary/customize
   {
     echo '#!/bin/bash'
     declare -f tree_customize
-    # shellcheck disable=SC2016
+    # shellcheck disable=SC2016,SC2054
     echo 'set -e; tree_customize "$1"'
   } >"$hook"
   chmod 0755 "$hook"
+  options+=("--customize-hook=$hook \"\$1\"")
 
-  # shellcheck disable=SC2016
-  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 TMPDIR="$TREE_TMP" DEBIAN_FRONTEND=noninteractive \
-    ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-    mmdebstrap --verbose --mode="$mode" --variant=apt --components=main --include="${include%,}" \
+  if [ "$(id -u)" != 0 ]; then
+    tree_filter >"$temporary/filter"
+    exec 9<"$temporary/filter"
+    wrap=(bwrap --unshare-user --uid 0 --gid 0 --cap-add ALL --unshare-pid --die-with-parent --bind / / --dev /dev --proc /proc
+          --seccomp 9 --chdir "$temporary")
+    # The namespace may not make device nodes nor mount a terminal file system: it lends its own small /dev.
+    # shellcheck disable=SC2016,SC2054
+    options+=(--aptopt='APT::Sandbox::User "root"' --skip=output/dev,output/mknod,chroot/mount/dev
+              --extract-hook='mount --rbind /dev "$1/dev"' --customize-hook='umount -l "$1/dev"')
+  fi
+
+  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$temporary" LC_ALL=C.UTF-8 TMPDIR="$temporary" DEBIAN_FRONTEND=noninteractive \
+    ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "${wrap[@]}" \
+    mmdebstrap --verbose --mode=root --variant=apt --components=main --include="${include%,}" \
       --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' --dpkgopt=force-unsafe-io \
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
       --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
       --dpkgopt='path-exclude=/usr/share/help/*' --dpkgopt='path-exclude=/usr/share/gtk-doc/*' \
-      --customize-hook="$hook"' "$1"' "${options[@]}" "$TREE_SUITE" "$target" "${LODGE_DEV_MIRROR:-http://deb.debian.org/debian}" </dev/null
+      "${options[@]}" "$TREE_SUITE" "$target" "${LODGE_DEV_MIRROR:-http://deb.debian.org/debian}" </dev/null
 }
 
 # What mmdebstrap is at, as one short line, from its log.
@@ -117,7 +148,6 @@ tree_stage ()
     /^Get:[0-9]/ { got++; stage = "downloading" }
     /^Unpacking / { unpacked++; stage = "unpacking" }
     /^Setting up / { set++; stage = "setting up" }
-    /^Processing triggers/ { stage = "finishing" }
     /^I: running --customize-hook/ { stage = "unpacking a kernel" }
     /^I: cleaning/ { stage = "cleaning" }
     /^I: (creating tarball|success)/ { stage = "writing" }
@@ -161,7 +191,7 @@ tree_make ()
 
   mkdir -p "$CACHE" 2>/dev/null || die "cannot write to $CACHE; set XDG_CACHE_HOME to a folder with 3 GB of room"
   tree_tools make
-  tree_check_user make
+  tree_check_user
   if [ "$(df --output=avail -k "$CACHE" | tail -n 1)" -lt 3000000 ]; then
     die "a Debian 13 tree needs 3 GB of room in $CACHE; free some, or set XDG_CACHE_HOME"
   fi
@@ -177,25 +207,14 @@ tree_make ()
     part=$tree.part
     log=$tree.part.log
     say "This system's GTK is older than 4.18: making a Debian 13 tree in $tree (once; about three minutes)."
-    TREE_TMP=$CACHE/tree-$(tree_key).part.tmp
-    mkdir -p "$TREE_TMP"
+    mkdir -p "$part.tmp"
     # A process group of its own, to be ended as one.
     set -m
-    if [ "$(id -u)" = 0 ]; then
-      chmod 0755 "$TREE_TMP"
-      tree_bootstrap root "$part" >"$log" 2>&1 {lock}>&- &
-    else
-      # The archive is unpacked by the user, who then owns the tree and needs no subordinate ids to enter or remove it. The home
-      # may be closed to those ids, so the work goes on in a folder that is open.
-      TREE_TMP=$(df --output=avail,target -k /var/tmp /tmp 2>/dev/null | sort -rn | awk 'NR == 1 { print $2 }')
-      case $TREE_TMP in /var/tmp|/tmp) ;; *) TREE_TMP=/var/tmp ;; esac
-      mkdir -p "$part"
-      { tree_bootstrap unshare - 2>"$log" | tar -x -C "$part" --no-same-owner --exclude='./dev/*' 2>>"$log"; } {lock}>&- &
-    fi
+    tree_bootstrap "$part" "$part.tmp" >"$log" 2>&1 &
     pid=$!
     set +m
     # shellcheck disable=SC2064
-    trap "kill -- -$pid 2>/dev/null; wait $pid 2>/dev/null; rm -rf --one-file-system -- '$tree'.part*; exit 130" INT TERM HUP
+    trap "kill -- -$pid 2>/dev/null; wait $pid 2>/dev/null || true; rm -rf --one-file-system -- '$tree'.part*; exit 130" INT TERM HUP
     tree_watch "$pid" "$log"
     if ! wait "$pid"; then
       trap - INT TERM HUP
@@ -205,7 +224,8 @@ tree_make ()
       die "the Debian 13 tree could not be made; the whole log is $CACHE/tree-failed.log"
     fi
     trap - INT TERM HUP
-    chmod -R u+rwX "$part" 2>/dev/null || true
+    # So that its owner can read and remove all of it.
+    [ "$(id -u)" = 0 ] || chmod -R u+rwX "$part"
     mv -T "$part" "$tree"
     rm -rf --one-file-system -- "$tree".part*
     say "The tree is there after $((TREE_SECONDS / 60)):$(printf %02d $((TREE_SECONDS % 60)))."
