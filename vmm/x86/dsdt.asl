@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the q35 board tells operating systems beyond the fixed tables. Static: what changes from machine to machine, and what the firmware
  * decides, comes from the objects declared External, which x86/acpi.c puts into an SSDT.
+ * SeaBIOS looks devices up in here with a small parser that knows no CreateField outside of methods.
  * Spec: ACPI 6.5 §5.2.11.1, §6, §19; PCI Firmware 3.2 §4.5 (_OSC). After a change: ninja update-dsdt. */
 DefinitionBlock ("", "DSDT", 2, "LODGE ", "LODGEQ35", 1)
 {
@@ -48,11 +49,11 @@ DefinitionBlock ("", "DSDT", 2, "LODGE ", "LODGEQ35", 1)
       {
         DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite, 0, 0, 0, 0, 0, , , W32)
       })
-      CreateDWordField (BF32, W32._MIN, MN32)
-      CreateDWordField (BF32, W32._MAX, MX32)
-      CreateDWordField (BF32, W32._LEN, LN32)
       Method (WN32, 2, Serialized)
       {
+        CreateDWordField (BF32, ^W32._MIN, MN32)
+        CreateDWordField (BF32, ^W32._MAX, MX32)
+        CreateDWordField (BF32, ^W32._LEN, LN32)
         MN32 = Arg0
         MX32 = Arg0 + Arg1 - 1
         LN32 = Arg1
@@ -63,11 +64,11 @@ DefinitionBlock ("", "DSDT", 2, "LODGE ", "LODGEQ35", 1)
       {
         QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite, 0, 0, 0, 0, 0, , , W64)
       })
-      CreateQWordField (BF64, W64._MIN, MN64)
-      CreateQWordField (BF64, W64._MAX, MX64)
-      CreateQWordField (BF64, W64._LEN, LN64)
       Method (WN64, 2, Serialized)
       {
+        CreateQWordField (BF64, ^W64._MIN, MN64)
+        CreateQWordField (BF64, ^W64._MAX, MX64)
+        CreateQWordField (BF64, ^W64._LEN, LN64)
         MN64 = Arg0
         MX64 = Arg0 + Arg1 - 1
         LN64 = Arg1
@@ -229,15 +230,15 @@ DefinitionBlock ("", "DSDT", 2, "LODGE ", "LODGEQ35", 1)
       Name (_HID, EisaId ("PNP0C01"))
       Name (_UID, 2)
       Name (RBUF, ResourceTemplate () { Memory32Fixed (ReadWrite, 0, 0, MEM0) })
-      CreateDWordField (RBUF, MEM0._BAS, MBAS)
-      CreateDWordField (RBUF, MEM0._LEN, MLEN)
       Method (_STA)
       {
         If (\_SB.ECML != 0) { Return (0x0F) }
         Return (0)
       }
-      Method (_CRS)
+      Method (_CRS, 0, Serialized)
       {
+        CreateDWordField (RBUF, ^MEM0._BAS, MBAS)
+        CreateDWordField (RBUF, ^MEM0._LEN, MLEN)
         MBAS = \_SB.ECMB
         MLEN = \_SB.ECML
         Return (RBUF)
@@ -251,9 +252,9 @@ DefinitionBlock ("", "DSDT", 2, "LODGE ", "LODGEQ35", 1)
       Return (0x0B)
     }
     Name (LBUF, ResourceTemplate () { Interrupt (ResourceConsumer, Level, ActiveHigh, Shared) { 0 } })
-    CreateDWordField (LBUF, 5, LIRQ)
     Method (LCRS, 1, Serialized)
     {
+      CreateDWordField (LBUF, 5, LIRQ)
       LIRQ = Arg0 & 0x0F
       Return (LBUF)
     }

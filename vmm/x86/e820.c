@@ -2,6 +2,7 @@
 /* The memory map and the plain numbers for the firmware. Spec: ACPI 6.5 §15 (e820 types); fw_cfg keys as QEMU defines them. */
 #include "chipset/fw-cfg.h"
 #include "core/machine.h"
+#include "core/memory.h"
 #include "x86/cpuid.h"
 #include "x86/tables.h"
 
@@ -30,7 +31,7 @@
 typedef struct {
   guint64 base, size;
   guint32 type;
-} G_GNUC_PACKED E820Entry;
+} __attribute__ ((packed)) E820Entry;
 G_STATIC_ASSERT (sizeof (E820Entry) == 20);
 
 static void

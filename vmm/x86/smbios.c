@@ -3,6 +3,7 @@
  * Spec: DMTF DSP0134 2.8.0 §5.2.1 (entry point), §7. Firmware adds type 0 itself, moves the tables and patches the entry point. */
 #include "chipset/fw-cfg.h"
 #include "core/machine.h"
+#include "core/memory.h"
 #include "x86/tables.h"
 
 #include <string.h>
