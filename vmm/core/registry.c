@@ -10,6 +10,7 @@ extern const VmmDeviceClass vmm_lpc_class;
 extern const VmmDeviceClass vmm_mch_class;
 extern const VmmDeviceClass vmm_pci_host_class;
 extern const VmmDeviceClass vmm_pm_class;
+extern const VmmDeviceClass vmm_vga_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
   /* chipset/ */
@@ -20,6 +21,8 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_lpc_class,
   &vmm_mch_class,
   &vmm_pm_class,
+  /* display/ */
+  &vmm_vga_class,
   /* pci/ */
   &vmm_pci_host_class,
   NULL,
