@@ -264,17 +264,6 @@ vmm_pm_set_window (VmmDevice *dev, guint16 base, guint sci_gsi)
   vmm_device_unlock (dev);
 }
 
-guint16
-vmm_pm_get_base (VmmDevice *dev)
-{
-  guint16 base;
-
-  vmm_device_lock (dev);
-  base = ((Pmb *) dev)->port;
-  vmm_device_unlock (dev);
-  return base;
-}
-
 /* Life */
 
 static void

@@ -19,6 +19,3 @@ void vmm_pm_power_button (VmmDevice *pm);
  * What the LPC bridge decodes (PMBASE, ACPI_CNTL). Takes the device's lock.
  */
 void vmm_pm_set_window (VmmDevice *pm, guint16 base, guint sci_gsi);
-
-/* Where it is now; 0: nowhere. For the ACPI tables. Takes the device's lock. */
-guint16 vmm_pm_get_base (VmmDevice *pm);

@@ -4,6 +4,7 @@
 #include "chipset/pm.h"
 #include "core/config.h"
 #include "core/machine.h"
+#include "x86/tables.h"
 
 /* In the order of their making: whom others look for comes first. */
 static const struct {
@@ -45,6 +46,11 @@ vmm_board_q35_build (VmmMachine *machine, GError **error)
       if (vmm_device_new (machine, device->class, device->id, device->settings, error) == NULL)
         return FALSE;
     }
+
+  vmm_items_install (machine, g_strcmp0 (vmm_config_get_machine (machine->config, "boot-menu"), "true") == 0);
+  vmm_e820_install (machine);
+  vmm_smbios_install (machine, vmm_config_get_machine (machine->config, "uuid"));
+  vmm_acpi_install (machine);
   return TRUE;
 }
 
