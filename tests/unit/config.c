@@ -61,7 +61,7 @@ test_app_groups (void)
 
 static const struct {
   const char *path;
-  const char *parts[4];
+  const char *parts[5];
 } refused[] = {
   { "unknown-key", { "[machine]\nmemroy=1\n", "machine", "memroy" } },
   { "unknown-group", { "[disk]\nimage=x\n", "disk", "class" } },
