@@ -199,8 +199,8 @@ io_event (int fd, guint32 events, gpointer data)
   guint round = 0;
   gboolean again;
 
-  g_atomic_int_set (&io->kicked, 0);
   (void) eventfd_read (fd, &count);
+  g_atomic_int_set (&io->kicked, 0); /* who finds it set until here has its work seen below */
 
   io->in_event = TRUE;
   do
