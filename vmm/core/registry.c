@@ -5,11 +5,14 @@
 extern const VmmDeviceClass vmm_bios_rom_class;
 extern const VmmDeviceClass vmm_debugcon_class;
 extern const VmmDeviceClass vmm_fw_cfg_class;
+extern const VmmDeviceClass vmm_i8042_class;
 extern const VmmDeviceClass vmm_isa_stubs_class;
 extern const VmmDeviceClass vmm_lpc_class;
 extern const VmmDeviceClass vmm_mch_class;
 extern const VmmDeviceClass vmm_pci_host_class;
 extern const VmmDeviceClass vmm_pm_class;
+extern const VmmDeviceClass vmm_rtc_class;
+extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_vga_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
@@ -17,10 +20,13 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_bios_rom_class,
   &vmm_debugcon_class,
   &vmm_fw_cfg_class,
+  &vmm_i8042_class,
   &vmm_isa_stubs_class,
   &vmm_lpc_class,
   &vmm_mch_class,
   &vmm_pm_class,
+  &vmm_rtc_class,
+  &vmm_serial_class,
   /* display/ */
   &vmm_vga_class,
   /* pci/ */

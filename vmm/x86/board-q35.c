@@ -15,6 +15,7 @@ static const struct {
   { "mch", "mch" },
   { "pm", "pm" },
   { "lpc", "lpc" },
+  { "i8042", "i8042" },
   { "isa-stubs", "isa-stubs" },
   { "debugcon", "firmware" }, /* the id names its log */
 };
@@ -30,13 +31,22 @@ q35_add_bios (VmmMachine *machine, GError **error)
   return vmm_device_new (machine, vmm_device_class_find ("bios-rom"), "bios-rom", settings, error) != NULL;
 }
 
+static gboolean
+q35_add_rtc (VmmMachine *machine, GError **error)
+{
+  g_autoptr (GHashTable) settings = g_hash_table_new (g_str_hash, g_str_equal);
+
+  g_hash_table_insert (settings, (gpointer) "base", (gpointer) vmm_config_get_machine (machine->config, "clock"));
+  return vmm_device_new (machine, vmm_device_class_find ("rtc"), "rtc", settings, error) != NULL;
+}
+
 gboolean
 vmm_board_q35_build (VmmMachine *machine, GError **error)
 {
   for (guint i = 0; i < G_N_ELEMENTS (q35_devices); i++)
     if (vmm_device_new (machine, vmm_device_class_find (q35_devices[i].class), q35_devices[i].id, NULL, error) == NULL)
       return FALSE;
-  if (!q35_add_bios (machine, error))
+  if (!q35_add_rtc (machine, error) || !q35_add_bios (machine, error))
     return FALSE;
 
   for (guint i = 0; i < vmm_config_get_n_devices (machine->config); i++)
