@@ -285,7 +285,7 @@ vgam_timing (const VmmVgaRegs *regs)
   /* Under VBE the CRT controller is not what drives the screen; and a guest that waits for a retrace it never programmed shall not wait
    * for ever: 640×480 at 60 Hz. */
   if (vmm_vga_dispi_enabled (regs) || timing.shown_dots >= timing.total_dots || timing.shown >= timing.total
-      || timing.sync_start >= timing.total)
+      || timing.sync_start < timing.shown || timing.sync_start >= timing.total)
     timing = (VgamTiming){ 800, 640, 525, 480, 490, 492 & 0x0f, 25175000 };
   return timing;
 }
