@@ -172,7 +172,7 @@ inside_test ()
     return
   fi
 
-  compile test -Db_sanitize=address,undefined -Db_lundef=false
+  compile test -Dtest-devices=true -Db_sanitize=address,undefined -Db_lundef=false
   known=$(meson introspect --tests "$build" | python3 -c '
 import json, sys
 print("\n".join(sorted({s.split(":")[-1] for t in json.load(sys.stdin) for s in t["suite"]})))')

@@ -13,6 +13,7 @@ extern const VmmDeviceClass vmm_pci_host_class;
 extern const VmmDeviceClass vmm_pm_class;
 extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
+extern const VmmDeviceClass vmm_test_device_class;
 extern const VmmDeviceClass vmm_vga_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
@@ -27,6 +28,9 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_pm_class,
   &vmm_rtc_class,
   &vmm_serial_class,
+#ifdef LODGE_TEST_DEVICES
+  &vmm_test_device_class,
+#endif
   /* display/ */
   &vmm_vga_class,
   /* pci/ */
