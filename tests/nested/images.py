@@ -61,10 +61,14 @@ def modules_for(names):
     return files
 
 
-def initrd(target, init, module_names):
+def initrd(target, init, module_names, programs=None):
+    """@programs: place in the archive -> file to put there."""
     files = {"init": (init.encode(), 0o755)}
     with open(shutil.which("busybox"), "rb") as f:
         files["bin/busybox"] = (f.read(), 0o755)
+    for place, path in (programs or {}).items():
+        with open(path, "rb") as f:
+            files[place] = (f.read(), 0o755)
     names = []
     for path in modules_for(module_names):
         with open(path, "rb") as f:
