@@ -246,12 +246,12 @@ inside_format ()
   cd "$ROOT" || exit 1
   [ "${1:-}" != --check ] || check=1
   if [ -n "$check" ]; then
-    format_files '*.c' '*.h' | xargs -0 -r clang-format --dry-run -Werror || status=1
-    format_files '*.blp' | xargs -0 -r blueprint-compiler format || status=1
+    python3 tests/lint/lint.py "$ROOT" form/c form/blueprint words/potfiles-complete || status=1
     [ "$status" = 0 ] || die "./dev format puts it right"
   else
     format_files '*.c' '*.h' | xargs -0 -r clang-format -i
     format_files '*.blp' | xargs -0 -r blueprint-compiler format --fix
+    python3 tests/lint/lint.py "$ROOT" --write-potfiles
   fi
 }
 
