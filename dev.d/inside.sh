@@ -23,10 +23,10 @@ inside ()
 }
 
 # Configures a build once and builds it: compile NAME MESON-OPTION...; the programs are in $BUILDS/NAME. What goes well is said in
-# few words on stderr, so that stdout is the program's own.
+# few words on stderr, so that stdout is the program's own. COMPILE_ONLY: programs whose path begins so, instead of all.
 compile ()
 {
-  local build=$BUILDS/$1
+  local build=$BUILDS/$1 targets=()
   shift
 
   if [ "${CI:-}" = true ]; then
@@ -45,9 +45,12 @@ compile ()
     [ "${*: -1}" != --reconfigure ] || set -- "${@:1:$#-1}"
     printf '%s\n' "$*" >"$build/.dev-options"
   fi
+  if [ -n "${COMPILE_ONLY:-}" ]; then
+    mapfile -t targets < <(ninja -C "$build" -t targets all | sed -n "s|^\($COMPILE_ONLY[^:]*\): c_LINKER$|\1|p")
+  fi
   if [ -t 2 ]; then
-    ninja -C "$build" >&2 || die "the build failed"
-  elif ! compile_quietly "$build" >&2; then
+    ninja -C "$build" "${targets[@]}" >&2 || die "the build failed"
+  elif ! compile_quietly "$build" "${targets[@]}" >&2; then
     die "the build failed"
   fi
 }
@@ -55,7 +58,7 @@ compile ()
 # Without a terminal: warnings and errors whole, progress every fiftieth step.
 compile_quietly ()
 {
-  NINJA_STATUS='[%f/%t] ' ninja -C "$1" | awk '
+  NINJA_STATUS='[%f/%t] ' ninja -C "$@" | awk '
     /^\[[0-9]+\/[0-9]+\] / {
       split (substr ($1, 2), n, /[\/\]]/)
       if (n[1] % 50 == 0 || n[1] == n[2]) print $1, "built"
@@ -197,7 +200,7 @@ inside_fuzz ()
 {
   local build=$BUILDS/fuzz target name findings seconds=${FUZZ_SECONDS:-60} failed=0 passed=0 targets=()
 
-  CC=clang compile fuzz -Dfuzzing=true -Db_sanitize=address,undefined -Db_lundef=false
+  CC=clang COMPILE_ONLY=tests/fuzz/fuzz- compile fuzz -Dfuzzing=true -Dc_args=-fsanitize=fuzzer-no-link -Db_sanitize=address,undefined -Db_lundef=false
   test_environment
   unset G_DEBUG
   for target in "$build"/tests/fuzz/fuzz-*; do
