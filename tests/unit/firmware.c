@@ -49,7 +49,6 @@ test_json_refused (void)
     {
       g_autoptr (GError) each = NULL;
 
-      g_test_message ("%s", wrong[i]);
       g_assert_null (parse (wrong[i], &each));
       g_assert_error (each, VMM_ERROR, VMM_ERROR_CORRUPT);
     }
@@ -67,6 +66,17 @@ write_file (const char *dir, const char *name, const char *content)
   g_assert_true (g_file_set_contents (path, content, -1, NULL));
 }
 
+static void
+remove_files (const char *dir, const char *const *names)
+{
+  for (; *names != NULL; names++)
+    {
+      g_autofree char *path = g_str_equal (*names, ".") ? g_strdup (dir) : g_build_filename (dir, *names, NULL);
+
+      g_assert_cmpint (g_remove (path), ==, 0);
+    }
+}
+
 /* In a process of its own: the environment and the user's directories are read once. */
 static void
 test_descriptor_wins (void)
@@ -74,8 +84,10 @@ test_descriptor_wins (void)
   if (g_test_subprocess ())
     {
       g_autoptr (GError) error = NULL;
-      g_autofree char *found = vmm_firmware_find_bios (&error);
+      g_autofree char *found = NULL;
 
+      g_log_set_always_fatal (G_LOG_FATAL_MASK); /* the broken one is warned of */
+      found = vmm_firmware_find_bios (&error);
       g_assert_no_error (error);
       g_print ("%s\n", found);
       return;
@@ -97,10 +109,12 @@ test_descriptor_wins (void)
     write_file (dir, "qemu/firmware/30-good.json", good);
     env = g_environ_setenv (env, "XDG_CONFIG_HOME", dir, TRUE);
     env = g_environ_unsetenv (env, "LODGE_FIRMWARE_PATH");
-    env = g_environ_unsetenv (env, "G_DEBUG"); /* the broken one is warned of */
+    env = g_environ_unsetenv (env, "G_DEBUG");
     g_test_trap_subprocess_with_envp (NULL, (const char *const *) env, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed ();
     g_test_trap_assert_stdout (pattern);
+    remove_files (dir, (const char *const[]){ "qemu/firmware/10-other.json", "qemu/firmware/20-broken.json", "qemu/firmware/30-good.json",
+                                              "qemu/firmware", "qemu", "my-bios.bin", ".", NULL });
   }
 }
 
@@ -130,6 +144,7 @@ test_environment_wins (void)
     env = g_environ_setenv (env, "LODGE_FIRMWARE_PATH", paths, TRUE);
     g_test_trap_subprocess_with_envp (NULL, (const char *const *) env, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed ();
+    remove_files (dir, (const char *const[]){ "bios-256k.bin", "vgabios-test.bin", ".", NULL });
   }
 }
 
