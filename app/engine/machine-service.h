@@ -28,7 +28,7 @@ LodgeMachineService *lodge_machine_service_new (const char *bundle_path, GError 
 /**
  * lodge_machine_service_start:
  * Starts the machine and tells whoever started this process how that went. Call when the window is there, or without one.
- * When it fails the service emits "quit"; a window rather shows the error, see notify::state and the machine's message.
+ * When it fails, the service emits "quit" if somebody was told, or if there is no window to show the machine's message in.
  */
 void lodge_machine_service_start (LodgeMachineService *self);
 
@@ -38,10 +38,13 @@ LodgeMachine *lodge_machine_service_get_machine (LodgeMachineService *self);
 /** lodge_machine_service_set_has_window: As the property. FALSE while the machine is off emits "quit". */
 void lodge_machine_service_set_has_window (LodgeMachineService *self, gboolean has_window);
 
+/** lodge_machine_service_get_exit_status: Returns: what the process should end with. */
+int lodge_machine_service_get_exit_status (LodgeMachineService *self);
+
 /**
  * lodge_machine_service_tell_starter:
  * @error: (nullable): NULL if it worked
- * Answers whoever started this process and waits. Only the first call counts. lodge_machine_service_start() calls it; others call
+ * Answers whoever started this process and waits. Only the first call counts; without a starter nothing happens. lodge_machine_service_start() calls it; others call
  * it when the process ends before.
  */
 void lodge_machine_service_tell_starter (const GError *error);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The console of a machine that runs in this process: the viewer's pull goes straight to the engine, without a copy. */
+#include "engine/engine-console.h"
+
+#include "engine/surface-picture.h"
+
+#include <vmm.h>
+
+struct _LodgeEngineConsole {
+  LodgeConsole parent_instance;
+  VmmMachine *vm;         /* (nullable): NULL when closed */
+  VmmViewer *viewer;      /* (nullable): NULL without a screen or when closed */
+  LodgePicture *picture;  /* (nullable): of the last pull */
+};
+
+G_DEFINE_FINAL_TYPE (LodgeEngineConsole, lodge_engine_console, LODGE_TYPE_CONSOLE)
+
+LodgeEngineConsole *
+lodge_engine_console_new (VmmMachine *vm)
+{
+  LodgeEngineConsole *self = g_object_new (LODGE_TYPE_ENGINE_CONSOLE, NULL);
+  VmmConsole *console = vmm_machine_get_console (vm, 0);
+
+  self->vm = vm;
+  if (console != NULL)
+    self->viewer = vmm_console_add_viewer (console);
+  return self;
+}
+
+void
+lodge_engine_console_close (LodgeEngineConsole *self)
+{
+  if (self->vm == NULL)
+    return;
+  g_clear_pointer (&self->viewer, vmm_viewer_free);
+  self->vm = NULL;
+  lodge_console_emit_closed (LODGE_CONSOLE (self));
+}
+
+static gboolean
+leco_pull (LodgeConsole *console, LodgeFrame *ret_frame)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+  g_auto (VmmFrame) frame = { 0 };
+
+  if (self->viewer == NULL || !vmm_viewer_pull (self->viewer, &frame))
+    return FALSE;
+
+  if (frame.new_surface || self->picture == NULL)
+    {
+      g_clear_pointer (&self->picture, lodge_picture_unref);
+      self->picture = lodge_surface_picture_new (frame.surface);
+      if (self->picture == NULL)
+        return FALSE;
+    }
+  *ret_frame = (LodgeFrame){ .picture = lodge_picture_ref (self->picture), .new_picture = frame.new_surface };
+  ret_frame->n_rects = MIN (frame.n_rects, LODGE_FRAME_MAX_RECTS);
+  for (guint i = 0; i < ret_frame->n_rects; i++)
+    ret_frame->rects[i] = (LodgeRect){ frame.rects[i].x, frame.rects[i].y, frame.rects[i].width, frame.rects[i].height };
+  return TRUE;
+}
+
+static void
+leco_key (LodgeConsole *console, guint code, gboolean down)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  if (self->vm != NULL)
+    vmm_machine_key (self->vm, code, down);
+}
+
+static void
+leco_pointer_motion (LodgeConsole *console, int dx, int dy)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  if (self->vm != NULL)
+    vmm_machine_pointer_motion (self->vm, dx, dy);
+}
+
+static gboolean
+leco_pointer_position (LodgeConsole *console, int x, int y)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  return self->vm != NULL && vmm_machine_pointer_position (self->vm, x, y);
+}
+
+static void
+leco_pointer_button (LodgeConsole *console, guint code, gboolean down)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  if (self->vm != NULL)
+    vmm_machine_pointer_button (self->vm, code, down);
+}
+
+static void
+leco_pointer_wheel (LodgeConsole *console, int dy)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  if (self->vm != NULL)
+    vmm_machine_pointer_wheel (self->vm, dy);
+}
+
+static gboolean
+leco_has_absolute_pointer (LodgeConsole *console)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  return self->vm != NULL && vmm_machine_has_absolute_pointer (self->vm);
+}
+
+static char *
+leco_dup_text (LodgeConsole *console)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+  VmmConsole *screen = self->vm != NULL ? vmm_machine_get_console (self->vm, 0) : NULL;
+
+  return screen != NULL ? vmm_console_dup_text (screen) : NULL;
+}
+
+static void
+leco_dispose (GObject *object)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (object);
+
+  g_clear_pointer (&self->viewer, vmm_viewer_free);
+  self->vm = NULL;
+  g_clear_pointer (&self->picture, lodge_picture_unref);
+  G_OBJECT_CLASS (lodge_engine_console_parent_class)->dispose (object);
+}
+
+static void
+lodge_engine_console_class_init (LodgeEngineConsoleClass *klass)
+{
+  LodgeConsoleClass *console_class = LODGE_CONSOLE_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = leco_dispose;
+  console_class->pull = leco_pull;
+  console_class->key = leco_key;
+  console_class->pointer_motion = leco_pointer_motion;
+  console_class->pointer_position = leco_pointer_position;
+  console_class->pointer_button = leco_pointer_button;
+  console_class->pointer_wheel = leco_pointer_wheel;
+  console_class->has_absolute_pointer = leco_has_absolute_pointer;
+  console_class->dup_text = leco_dup_text;
+}
+
+static void
+lodge_engine_console_init (LodgeEngineConsole *self)
+{
+}
