@@ -740,6 +740,10 @@ lsrv_dispose (GObject *object)
       unlink (self->socket_path);
       /* The last word, the state OFF, has to get out before the process ends. */
       g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self->skeleton));
+      /* When the connections close, others take the bundle for free: so it has to be. */
+      g_signal_handlers_disconnect_by_data (self->machine, self);
+      g_clear_object (&self->machine);
+      g_clear_fd (&self->lock_fd, NULL);
       while (self->connections->len > 0)
         {
           g_autoptr (GDBusConnection) connection = g_ptr_array_steal_index (self->connections, 0);

@@ -42,4 +42,23 @@ gboolean lodge_os_database_load_finish (LodgeOsDatabase *self, GAsyncResult *res
 /** lodge_os_database_find: Returns: (transfer none) (nullable): by id; %NULL if unknown or not loaded yet. */
 LodgeOs *lodge_os_database_find (LodgeOsDatabase *self, const char *id);
 
+/** lodge_os_database_find_similar: Returns: (transfer none) (nullable): by id, else the newest of the same distribution. */
+LodgeOs *lodge_os_database_find_similar (LodgeOsDatabase *self, const char *id);
+
+/**
+ * lodge_os_identify_media:
+ * @path: a disc image
+ * Asks libosinfo, whose database is read if that has not happened yet. Blocks; not for the main thread.
+ * Returns: (transfer full) (nullable): the id of the system on the disc; its name in @ret_name.
+ */
+char *lodge_os_identify_media (const char *path, GCancellable *cancellable, char **ret_name);
+
+/**
+ * lodge_os_guess_from_label:
+ * @label: a disc's volume id
+ * Recognises discs that are newer than the database.
+ * Returns: (transfer full) (nullable): the id that the database has or will have for it; its name in @ret_name.
+ */
+char *lodge_os_guess_from_label (const char *label, char **ret_name);
+
 G_END_DECLS
