@@ -46,7 +46,7 @@ compile ()
     printf '%s\n' "$*" >"$build/.dev-options"
   fi
   if [ -n "${COMPILE_ONLY:-}" ]; then
-    mapfile -t targets < <(ninja -C "$build" -t targets all | sed -n "s|^\($COMPILE_ONLY[^:]*\): c_LINKER$|\1|p")
+    mapfile -t targets < <(ninja -C "$build" -t targets all | sed -n "s|^\(${COMPILE_ONLY}[^:]*\): c_LINKER$|\1|p")
   fi
   if [ -t 2 ]; then
     ninja -C "$build" "${targets[@]}" >&2 || die "the build failed"
@@ -79,7 +79,7 @@ run_environment ()
 {
   local build=$1
 
-  export XDG_DATA_DIRS=$build/share:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}
+  export XDG_DATA_DIRS=$ROOT:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}
   export LODGE_LOCALE_DIR=$build/po
 }
 
@@ -233,7 +233,7 @@ inside_bench ()
 {
   compile release --buildtype=release -Db_ndebug=false
   run_environment "$BUILDS/release"
-  LODGE=$BUILDS/release/lodge exec python3 "$ROOT/tests/bench/bench.py" --build "$BUILDS/release" "$@"
+  exec python3 "$ROOT/tests/bench/bench.py" --lodge "$BUILDS/release/lodge" "$@"
 }
 
 # C and Blueprint files in the repository.
