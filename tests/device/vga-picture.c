@@ -10,8 +10,11 @@
 #define FRAME_NS 14268500 /* mode 3: 900 × 449 dots at 28.322 MHz are 14.26806 ms; a little more */
 
 /* First row, last row, and one with both ends of a cell set */
-static const guint8 glyph_frame[16] = { 0xff, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0xff };
-static const guint8 glyph_a[16] = { 0x00, 0x00, 0x10, 0x38, 0x6c, 0xc6, 0xc6, 0xfe, 0xc6, 0xc6, 0xc6, 0xc6, 0x00, 0x00, 0x00, 0x00 };
+static const guint8 glyph_frame[16] = { 0xff, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81,
+                                        0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0xff };
+static const guint8 glyph_a[16] = {
+  0x00, 0x00, 0x10, 0x38, 0x6c, 0xc6, 0xc6, 0xfe, 0xc6, 0xc6, 0xc6, 0xc6, 0x00, 0x00, 0x00, 0x00
+};
 
 static void
 start_text (VgaTest *test)
@@ -153,7 +156,7 @@ a_new_glyph_redraws_its_characters_only (void)
 
     g_assert_true (vmm_viewer_pull (viewer, &frame));
     g_assert_cmpuint (frame.n_rects, ==, 1);
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 45, 96, 9, 16 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 45, 96, 9, 16 }), sizeof (VmmRect));
     vga_test_assert_row (frame.surface, 45, 96, LIGHT_GRAY, BLACK, "#........");
     vga_test_assert_row (frame.surface, 45, 103, LIGHT_GRAY, BLACK, ".........");
   }
@@ -198,7 +201,7 @@ cursor_has_its_rows_and_blinks_with_the_clock (void)
         continue;
       changes++;
       g_assert_cmpuint (frame.n_rects, ==, 1);
-      g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 18, 16, 9, 16 }), sizeof (VmmRect));
+      g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 18, 16, 9, 16 }), sizeof (VmmRect));
       vga_test_assert_row (frame.surface, 18, 16 + 13, LIGHT_GRAY, BLACK, changes % 2 == 1 ? "........." : "#########");
     }
   g_assert_cmpuint (changes, ==, 8);
@@ -507,9 +510,9 @@ cga_four_colours_interleave_lines (void)
 
   vga_test_init (&test, "16");
   vga_test_set_mode (&test, &vga_test_mode_4);
-  test_write (test.board, 0xb8000, 2, 0x001b);          /* 0 1 2 3 in the first byte */
+  test_write (test.board, 0xb8000, 2, 0x001b);            /* 0 1 2 3 in the first byte */
   test_write (test.board, 0xb8000 + 0x2000 + 1, 1, 0x40); /* second line, fifth pixel: 1 */
-  test_write (test.board, 0xb8000 + 80, 1, 0xc0);       /* third line, first pixel: 3 */
+  test_write (test.board, 0xb8000 + 80, 1, 0xc0);         /* third line, first pixel: 3 */
   viewer = vmm_console_add_viewer (test.console);
   {
     g_auto (VmmFrame) frame = { 0 };
@@ -641,7 +644,7 @@ each_viewer_has_its_own_damage (void)
 
     g_assert_true (vmm_viewer_pull (two, &frame));
     g_assert_true (frame.new_surface);
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 0, 0, 720, 400 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 0, 0, 720, 400 }), sizeof (VmmRect));
   }
   vga_test_put (&test, 0, 0, 'A', 0x07);
   {
@@ -649,7 +652,7 @@ each_viewer_has_its_own_damage (void)
 
     g_assert_true (vmm_viewer_pull (one, &frame));
     g_assert_cmpuint (frame.n_rects, ==, 1);
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 0, 0, 9, 16 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 0, 0, 9, 16 }), sizeof (VmmRect));
   }
   vga_test_put (&test, 79, 24, 'A', 0x07);
   {
@@ -657,7 +660,7 @@ each_viewer_has_its_own_damage (void)
 
     g_assert_true (vmm_viewer_pull (one, &frame));
     g_assert_cmpuint (frame.n_rects, ==, 1);
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 711, 384, 9, 16 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 711, 384, 9, 16 }), sizeof (VmmRect));
   }
   {
     g_auto (VmmFrame) frame = { 0 };
@@ -748,8 +751,8 @@ true_colour_is_shown_from_video_memory (void)
     g_assert_true (vmm_viewer_pull (viewer, &frame));
     g_assert_false (frame.new_surface);
     g_assert_cmpuint (frame.n_rects, ==, 2);
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 0, 10, 1024, 3 }), sizeof (VmmRect));
-    g_assert_cmpmem (&frame.rects[1], sizeof (VmmRect), (&(VmmRect){ 0, 700, 1024, 1 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 0, 10, 1024, 3 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[1], sizeof (VmmRect), (&(VmmRect) { 0, 700, 1024, 1 }), sizeof (VmmRect));
   }
   /* A flip to the second page is another surface; memory beyond the picture is no damage. */
   vga_test_dispi (&test, VMM_VGA_DISPI_Y_OFFSET, 768);
@@ -774,7 +777,7 @@ true_colour_is_shown_from_video_memory (void)
     g_auto (VmmFrame) frame = { 0 };
 
     g_assert_true (vmm_viewer_pull (viewer, &frame));
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 0, 0, 1024, 768 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 0, 0, 1024, 768 }), sizeof (VmmRect));
   }
   vmm_viewer_free (viewer);
   vga_test_clear (&test);
@@ -806,7 +809,7 @@ damage_of_wide_lines_is_cut_to_pages (void)
 
     g_assert_true (vmm_viewer_pull (viewer, &frame));
     g_assert_cmpuint (frame.n_rects, ==, 1);
-    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect){ 1024, 0, 1024, 1 }), sizeof (VmmRect));
+    g_assert_cmpmem (&frame.rects[0], sizeof (VmmRect), (&(VmmRect) { 1024, 0, 1024, 1 }), sizeof (VmmRect));
   }
   /* Every tenth line of the whole screen: sixteen rectangles must do, and none is lost. */
   for (guint y = 0; y < 2160; y += 10)
@@ -866,11 +869,11 @@ assert_vbe_pixel (guint16 bpp, const guint8 *bytes, guint n_bytes, guint32 expec
 static void
 linear_depths (void)
 {
-  assert_vbe_pixel (8, (const guint8[]){ 0x5a }, 1, 0x123456);
-  assert_vbe_pixel (15, (const guint8[]){ 0x1f, 0x40 }, 2, 0x8400ff); /* 10000 00000 11111 */
-  assert_vbe_pixel (16, (const guint8[]){ 0xe0, 0x87 }, 2, 0x84ff00); /* 10000 111111 00000 */
-  assert_vbe_pixel (24, (const guint8[]){ 0x56, 0x34, 0x12 }, 3, 0x123456);
-  assert_vbe_pixel (32, (const guint8[]){ 0x56, 0x34, 0x12, 0x00 }, 4, 0x123456);
+  assert_vbe_pixel (8, (const guint8[]) { 0x5a }, 1, 0x123456);
+  assert_vbe_pixel (15, (const guint8[]) { 0x1f, 0x40 }, 2, 0x8400ff); /* 10000 00000 11111 */
+  assert_vbe_pixel (16, (const guint8[]) { 0xe0, 0x87 }, 2, 0x84ff00); /* 10000 111111 00000 */
+  assert_vbe_pixel (24, (const guint8[]) { 0x56, 0x34, 0x12 }, 3, 0x123456);
+  assert_vbe_pixel (32, (const guint8[]) { 0x56, 0x34, 0x12, 0x00 }, 4, 0x123456);
 }
 
 static void

@@ -50,10 +50,10 @@ neighbours_become_one (void)
   VmmDamage damage = { 0 };
 
   for (int y = 0; y < 32; y++)
-    vmm_damage_add (&damage, (VmmRect){ 3, y, 10, 1 });
+    vmm_damage_add (&damage, (VmmRect) { 3, y, 10, 1 });
   g_assert_cmpuint (damage.n_rects, ==, 1);
-  g_assert_cmpmem (&damage.rects[0], sizeof (VmmRect), (&(VmmRect){ 3, 0, 10, 32 }), sizeof (VmmRect));
-  vmm_damage_add (&damage, (VmmRect){ 4, 5, 2, 2 });
+  g_assert_cmpmem (&damage.rects[0], sizeof (VmmRect), (&(VmmRect) { 3, 0, 10, 32 }), sizeof (VmmRect));
+  vmm_damage_add (&damage, (VmmRect) { 4, 5, 2, 2 });
   g_assert_cmpuint (damage.n_rects, ==, 1);
 }
 
@@ -63,7 +63,7 @@ far_ones_stay_apart (void)
   VmmDamage damage = { 0 };
 
   for (int i = 0; i < VMM_FRAME_MAX_RECTS; i++)
-    vmm_damage_add (&damage, (VmmRect){ 4 * i, 4 * i, 1, 1 });
+    vmm_damage_add (&damage, (VmmRect) { 4 * i, 4 * i, 1, 1 });
   g_assert_cmpuint (damage.n_rects, ==, VMM_FRAME_MAX_RECTS);
   for (int i = 0; i < VMM_FRAME_MAX_RECTS; i++)
     g_assert_cmpint (damage.rects[i].width * damage.rects[i].height, ==, 1);

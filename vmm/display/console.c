@@ -120,11 +120,11 @@ vmm_viewer_pull (VmmViewer *viewer, VmmFrame *ret_frame)
       VmmSurface *surface = console->surface;
 
       changed = TRUE;
-      *ret_frame = (VmmFrame){ .surface = vmm_surface_ref (surface), .new_surface = surface != viewer->seen };
+      *ret_frame = (VmmFrame) { .surface = vmm_surface_ref (surface), .new_surface = surface != viewer->seen };
       if (ret_frame->new_surface)
         {
           ret_frame->n_rects = 1;
-          ret_frame->rects[0] = (VmmRect){ 0, 0, surface->width, surface->height };
+          ret_frame->rects[0] = (VmmRect) { 0, 0, surface->width, surface->height };
           old = viewer->seen;
           viewer->seen = vmm_surface_ref (surface);
         }

@@ -25,4 +25,5 @@ void vmm_console_damage (VmmConsole *console, int x, int y, int width, int heigh
 /* A surface in its own memfd, black. NULL only if the host is out of memory. */
 VmmSurface *vmm_surface_new (int width, int height, GError **error);
 /* A surface over memory that somebody else owns (video memory). */
-VmmSurface *vmm_surface_new_for_memory (int width, int height, gsize stride, guint8 *pixels, int fd, gsize fd_offset, GDestroyNotify destroy, gpointer data);
+VmmSurface *vmm_surface_new_for_memory (int width, int height, gsize stride, guint8 *pixels, int fd, gsize fd_offset,
+                                        GDestroyNotify destroy, gpointer data);

@@ -49,7 +49,7 @@ vmm_surface_new (int width, int height, GError **error)
   madvise (pixels, size, MADV_DONTDUMP);
 
   memory = g_new (SurfaceMemory, 1);
-  *memory = (SurfaceMemory){ pixels, size, fd };
+  *memory = (SurfaceMemory) { pixels, size, fd };
   return vmm_surface_new_for_memory (width, height, stride, pixels, fd, 0, surf_memory_free, memory);
 }
 
@@ -59,8 +59,14 @@ vmm_surface_new_for_memory (int width, int height, gsize stride, guint8 *pixels,
 {
   VmmSurface *surface = g_new0 (VmmSurface, 1);
 
-  *surface = (VmmSurface){ .width = width, .height = height, .stride = stride, .pixels = pixels, .fd = fd,
-                           .fd_offset = fd_offset, .destroy = destroy, .destroy_data = data };
+  *surface = (VmmSurface) { .width = width,
+                            .height = height,
+                            .stride = stride,
+                            .pixels = pixels,
+                            .fd = fd,
+                            .fd_offset = fd_offset,
+                            .destroy = destroy,
+                            .destroy_data = data };
   g_atomic_ref_count_init (&surface->ref_count);
   return surface;
 }

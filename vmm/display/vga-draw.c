@@ -39,7 +39,7 @@ vgad_span_add (VgadSpan *span, int x, int y, int width, int height)
       return;
     }
   vgad_span_flush (span);
-  *rect = (VmmRect){ x, y, width, height };
+  *rect = (VmmRect) { x, y, width, height };
 }
 
 /* Planes. A line of dots is drawn from its leftmost character clock on, then cut to the panning. */

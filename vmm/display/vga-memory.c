@@ -296,4 +296,8 @@ vgaw_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64
 }
 
 /* Bytes go to memory in order, low address first. */
-const VmmRegionOps vmm_vga_window_ops = { .name = "vga-window", .read = vgaw_read, .write = vgaw_write, .access_min = 1, .access_max = 8 };
+const VmmRegionOps vmm_vga_window_ops = { .name = "vga-window",
+                                          .read = vgaw_read,
+                                          .write = vgaw_write,
+                                          .access_min = 1,
+                                          .access_max = 8 };

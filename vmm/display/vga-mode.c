@@ -275,9 +275,12 @@ static VgamTiming
 vgam_timing (const VmmVgaRegs *regs)
 {
   guint dots = regs->seq[1] & VGA_SR1_8_DOTS ? 8 : 9;
-  VgamTiming timing = { .total_dots = (regs->crtc[0x00] + 5u) * dots, .shown_dots = (regs->crtc[0x01] + 1u) * dots,
-                        .total = vgam_crtc_10 (regs, 0x06, 0, 5) + 2, .shown = vgam_crtc_10 (regs, 0x12, 1, 6) + 1,
-                        .sync_start = vgam_crtc_10 (regs, 0x10, 2, 7), .sync_end = regs->crtc[0x11] & 0x0f,
+  VgamTiming timing = { .total_dots = (regs->crtc[0x00] + 5u) * dots,
+                        .shown_dots = (regs->crtc[0x01] + 1u) * dots,
+                        .total = vgam_crtc_10 (regs, 0x06, 0, 5) + 2,
+                        .shown = vgam_crtc_10 (regs, 0x12, 1, 6) + 1,
+                        .sync_start = vgam_crtc_10 (regs, 0x10, 2, 7),
+                        .sync_end = regs->crtc[0x11] & 0x0f,
                         .clock = (regs->misc >> 2 & 3) == 1 ? 28322000 : 25175000 };
 
   if (regs->seq[1] & VGA_SR1_HALF_CLOCK)
@@ -286,7 +289,7 @@ vgam_timing (const VmmVgaRegs *regs)
    * for ever: 640×480 at 60 Hz. */
   if (vmm_vga_dispi_enabled (regs) || timing.shown_dots >= timing.total_dots || timing.shown >= timing.total
       || timing.sync_start < timing.shown || timing.sync_start >= timing.total)
-    timing = (VgamTiming){ 800, 640, 525, 480, 490, 492 & 0x0f, 25175000 };
+    timing = (VgamTiming) { 800, 640, 525, 480, 490, 492 & 0x0f, 25175000 };
   return timing;
 }
 

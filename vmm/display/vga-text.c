@@ -20,32 +20,31 @@
 #define VGAT_PHASE_CURSOR 1
 #define VGAT_PHASE_BLINK 2
 
-/* Code page 437, in which the character generator's 00-1F and 7F are pictures. */
-static const char *const vgat_cp437[256] = {
-  " ", "☺", "☻", "♥", "♦", "♣", "♠", "•", "◘", "○", "◙", "♂", "♀", "♪", "♫", "☼",
-  "►", "◄", "↕", "‼", "¶", "§", "▬", "↨", "↑", "↓", "→", "←", "∟", "↔", "▲", "▼",
-  " ", "!", "\"", "#", "$", "%", "&", "'", "(", ")", "*", "+", ",", "-", ".", "/",
-  "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", ":", ";", "<", "=", ">", "?",
-  "@", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O",
-  "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z", "[", "\\", "]", "^", "_",
-  "`", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o",
-  "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z", "{", "|", "}", "~", "⌂",
-  "Ç", "ü", "é", "â", "ä", "à", "å", "ç", "ê", "ë", "è", "ï", "î", "ì", "Ä", "Å",
-  "É", "æ", "Æ", "ô", "ö", "ò", "û", "ù", "ÿ", "Ö", "Ü", "¢", "£", "¥", "₧", "ƒ",
-  "á", "í", "ó", "ú", "ñ", "Ñ", "ª", "º", "¿", "⌐", "¬", "½", "¼", "¡", "«", "»",
-  "░", "▒", "▓", "│", "┤", "╡", "╢", "╖", "╕", "╣", "║", "╗", "╝", "╜", "╛", "┐",
-  "└", "┴", "┬", "├", "─", "┼", "╞", "╟", "╚", "╔", "╩", "╦", "╠", "═", "╬", "╧",
-  "╨", "╤", "╥", "╙", "╘", "╒", "╓", "╫", "╪", "┘", "┌", "█", "▄", "▌", "▐", "▀",
-  "α", "ß", "Γ", "π", "Σ", "σ", "µ", "τ", "Φ", "Θ", "Ω", "δ", "∞", "φ", "ε", "∩",
-  "≡", "±", "≥", "≤", "⌠", "⌡", "÷", "≈", "°", "∙", "·", "√", "ⁿ", "²", "■", " "
+/* Code page 437, in which the character generator's 00-1F and 7F are pictures: sixteen characters a row. */
+static const char *const vgat_cp437[16] = {
+  " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼",  /* 00 */
+  "►◄↕‼¶§▬↨↑↓→←∟↔▲▼",  /* 10 */
+  " !\"#$%&'()*+,-./", /* 20 */
+  "0123456789:;<=>?",  /* 30 */
+  "@ABCDEFGHIJKLMNO",  /* 40 */
+  "PQRSTUVWXYZ[\\]^_", /* 50 */
+  "`abcdefghijklmno",  /* 60 */
+  "pqrstuvwxyz{|}~⌂",  /* 70 */
+  "ÇüéâäàåçêëèïîìÄÅ",  /* 80 */
+  "ÉæÆôöòûùÿÖÜ¢£¥₧ƒ",  /* 90 */
+  "áíóúñÑªº¿⌐¬½¼¡«»",  /* A0 */
+  "░▒▓│┤╡╢╖╕╣║╗╝╜╛┐",  /* B0 */
+  "└┴┬├─┼╞╟╚╔╩╦╠═╬╧",  /* C0 */
+  "╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀",  /* D0 */
+  "αßΓπΣσµτΦΘΩδ∞φε∩",  /* E0 */
+  "≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ",  /* F0 */
 };
 
 /* Four dots, the leftmost in bit 3, as masks */
 static const guint32 vgat_dots[16][4] = {
-  { 0, 0, 0, 0 },       { 0, 0, 0, ~0u },       { 0, 0, ~0u, 0 },       { 0, 0, ~0u, ~0u },
-  { 0, ~0u, 0, 0 },     { 0, ~0u, 0, ~0u },     { 0, ~0u, ~0u, 0 },     { 0, ~0u, ~0u, ~0u },
-  { ~0u, 0, 0, 0 },     { ~0u, 0, 0, ~0u },     { ~0u, 0, ~0u, 0 },     { ~0u, 0, ~0u, ~0u },
-  { ~0u, ~0u, 0, 0 },   { ~0u, ~0u, 0, ~0u },   { ~0u, ~0u, ~0u, 0 },   { ~0u, ~0u, ~0u, ~0u },
+  { 0, 0, 0, 0 },     { 0, 0, 0, ~0u },     { 0, 0, ~0u, 0 },     { 0, 0, ~0u, ~0u },     { 0, ~0u, 0, 0 },   { 0, ~0u, 0, ~0u },
+  { 0, ~0u, ~0u, 0 }, { 0, ~0u, ~0u, ~0u }, { ~0u, 0, 0, 0 },     { ~0u, 0, 0, ~0u },     { ~0u, 0, ~0u, 0 }, { ~0u, 0, ~0u, ~0u },
+  { ~0u, ~0u, 0, 0 }, { ~0u, ~0u, 0, ~0u }, { ~0u, ~0u, ~0u, 0 }, { ~0u, ~0u, ~0u, ~0u },
 };
 
 /* What of the blinking things is visible now. */
@@ -77,7 +76,7 @@ vgat_refresh_glyphs (VmmVga *vga, guint64 ret_changed[2][4])
 }
 
 typedef struct {
-  guint32 address; /* counter at the cursor, skewed; G_MAXUINT32: not shown */
+  guint32 address;   /* counter at the cursor, skewed; G_MAXUINT32: not shown */
   guint first, last; /* rows */
 } VgatCursor;
 
@@ -225,9 +224,10 @@ vmm_vga_text_dump (VmmDevice *dev, GString *text)
       for (guint column = 0; column < mode.chars; column++)
         {
           guint8 character = vga->vram[vmm_vga_address (&mode, band.counter + column, 0) * 4];
+          const char *utf8 = g_utf8_offset_to_pointer (vgat_cp437[character >> 4], character & 15);
 
-          g_string_append (text, vgat_cp437[character]);
-          if (vgat_cp437[character][0] != ' ')
+          g_string_append_len (text, utf8, g_utf8_next_char (utf8) - utf8);
+          if (*utf8 != ' ')
             end = text->len;
         }
       g_string_truncate (text, end);

@@ -95,8 +95,9 @@ vbe_write_enable (VmmVga *vga, guint16 value)
   guint16 *dispi = vga->regs.dispi;
   gboolean turned_on = (value & VMM_VGA_DISPI_ENABLED) && !vmm_vga_dispi_enabled (&vga->regs);
 
-  dispi[VMM_VGA_DISPI_ENABLE] = value & (VMM_VGA_DISPI_ENABLED | VMM_VGA_DISPI_GETCAPS | VMM_VGA_DISPI_8BIT_DAC | VMM_VGA_DISPI_LFB
-                                         | VMM_VGA_DISPI_NOCLEAR);
+  dispi[VMM_VGA_DISPI_ENABLE] = value
+                                & (VMM_VGA_DISPI_ENABLED | VMM_VGA_DISPI_GETCAPS | VMM_VGA_DISPI_8BIT_DAC | VMM_VGA_DISPI_LFB
+                                   | VMM_VGA_DISPI_NOCLEAR);
   if (!turned_on)
     return;
   vbe_fit_mode (vga);
@@ -230,7 +231,10 @@ vbe_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gui
     }
 }
 
-const VmmRegionOps vmm_vga_dispi_port_ops = { .name = "vbe-ports", .read = vbe_port_read, .write = vbe_port_write, .access_min = 1,
+const VmmRegionOps vmm_vga_dispi_port_ops = { .name = "vbe-ports",
+                                              .read = vbe_port_read,
+                                              .write = vbe_port_write,
+                                              .access_min = 1,
                                               .access_max = 2 };
 
 /* The MMIO BAR, in halves of 16 bits. */
@@ -286,5 +290,8 @@ vbe_mmio_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gui
     }
 }
 
-const VmmRegionOps vmm_vga_mmio_ops = { .name = "vga-mmio", .read = vbe_mmio_read, .write = vbe_mmio_write, .access_min = 1,
+const VmmRegionOps vmm_vga_mmio_ops = { .name = "vga-mmio",
+                                        .read = vbe_mmio_read,
+                                        .write = vbe_mmio_write,
+                                        .access_min = 1,
                                         .access_max = 4 };

@@ -38,50 +38,58 @@ G_STATIC_ASSERT (G_N_ELEMENTS (vga_port_ranges) == G_N_ELEMENTS (((VmmVga *) 0)-
 static const char *const vga_memory_choices[] = { "8", "16", "32", "64", NULL };
 
 static const VmmSetting vga_settings[] = {
-  { .key = "memory", .type = VMM_SETTING_ENUM, .fallback = "16", .choices = vga_memory_choices,
+  { .key = "memory",
+    .type = VMM_SETTING_ENUM,
+    .fallback = "16",
+    .choices = vga_memory_choices,
     .summary = N_ ("Video memory in MiB; 3840×2160 needs 32") },
-  { .key = "width", .type = VMM_SETTING_INT, .fallback = "1280", .min = 640, .max = 3840,
+  { .key = "width",
+    .type = VMM_SETTING_INT,
+    .fallback = "1280",
+    .min = 640,
+    .max = 3840,
     .summary = N_ ("Preferred width of the screen in pixels") },
-  { .key = "height", .type = VMM_SETTING_INT, .fallback = "800", .min = 480, .max = 2160,
+  { .key = "height",
+    .type = VMM_SETTING_INT,
+    .fallback = "800",
+    .min = 480,
+    .max = 2160,
     .summary = N_ ("Preferred height of the screen in pixels") },
   { .key = "rom", .type = VMM_SETTING_PATH, .summary = N_ ("VGA BIOS image instead of the distribution's") },
   { .key = NULL }
 };
 
-static const VmmField vga_fields[] = {
-  VMM_FIELD (VmmVgaRegs, misc),
-  VMM_FIELD (VmmVgaRegs, feature),
-  VMM_FIELD (VmmVgaRegs, enable),
-  VMM_FIELD_MAX (VmmVgaRegs, seq_index, 7),
-  VMM_FIELD_ARRAY (VmmVgaRegs, seq),
-  VMM_FIELD_MAX (VmmVgaRegs, gfx_index, 15),
-  VMM_FIELD_ARRAY (VmmVgaRegs, gfx),
-  VMM_FIELD (VmmVgaRegs, attr_index),
-  VMM_FIELD_ARRAY (VmmVgaRegs, attr),
-  VMM_FIELD_MAX (VmmVgaRegs, attr_data, 1),
-  VMM_FIELD (VmmVgaRegs, crtc_index),
-  VMM_FIELD_ARRAY (VmmVgaRegs, crtc),
-  VMM_FIELD (VmmVgaRegs, dac_mask),
-  VMM_FIELD (VmmVgaRegs, dac_state),
-  VMM_FIELD (VmmVgaRegs, dac_read),
-  VMM_FIELD (VmmVgaRegs, dac_write),
-  VMM_FIELD_MAX (VmmVgaRegs, dac_part, 2),
-  VMM_FIELD_ARRAY (VmmVgaRegs, dac_latch),
-  VMM_FIELD_ARRAY (VmmVgaRegs, dac),
-  VMM_FIELD_MAX (VmmVgaRegs, big_endian, 1),
-  VMM_FIELD (VmmVgaRegs, dispi_low),
-  VMM_FIELD_ARRAY (VmmVgaRegs, latch),
-  VMM_FIELD (VmmVgaRegs, dispi_index),
-  VMM_FIELD_ARRAY (VmmVgaRegs, dispi),
-  VMM_FIELD_END
-};
+static const VmmField vga_fields[] = { VMM_FIELD (VmmVgaRegs, misc),
+                                       VMM_FIELD (VmmVgaRegs, feature),
+                                       VMM_FIELD (VmmVgaRegs, enable),
+                                       VMM_FIELD_MAX (VmmVgaRegs, seq_index, 7),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, seq),
+                                       VMM_FIELD_MAX (VmmVgaRegs, gfx_index, 15),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, gfx),
+                                       VMM_FIELD (VmmVgaRegs, attr_index),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, attr),
+                                       VMM_FIELD_MAX (VmmVgaRegs, attr_data, 1),
+                                       VMM_FIELD (VmmVgaRegs, crtc_index),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, crtc),
+                                       VMM_FIELD (VmmVgaRegs, dac_mask),
+                                       VMM_FIELD (VmmVgaRegs, dac_state),
+                                       VMM_FIELD (VmmVgaRegs, dac_read),
+                                       VMM_FIELD (VmmVgaRegs, dac_write),
+                                       VMM_FIELD_MAX (VmmVgaRegs, dac_part, 2),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, dac_latch),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, dac),
+                                       VMM_FIELD_MAX (VmmVgaRegs, big_endian, 1),
+                                       VMM_FIELD (VmmVgaRegs, dispi_low),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, latch),
+                                       VMM_FIELD (VmmVgaRegs, dispi_index),
+                                       VMM_FIELD_ARRAY (VmmVgaRegs, dispi),
+                                       VMM_FIELD_END };
 
 /* Bits that exist; the others read 0. */
 static const guint8 vga_seq_mask[8] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e };
 static const guint8 vga_gfx_mask[9] = { 0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff };
-static const guint8 vga_attr_mask[21] = {
-  0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0xef, 0xff, 0x3f, 0x0f, 0x0f
-};
+static const guint8 vga_attr_mask[21] = { 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f,
+                                          0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0xef, 0xff, 0x3f, 0x0f, 0x0f };
 
 /* The DAC: three writes or reads a colour. */
 
@@ -280,7 +288,10 @@ vga_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gui
   vmm_vga_port_write ((VmmVga *) dev, GPOINTER_TO_UINT (opaque) + (guint) offset, (guint8) value);
 }
 
-static const VmmRegionOps vga_port_ops = { .name = "vga-ports", .read = vga_port_read, .write = vga_port_write, .access_min = 1,
+static const VmmRegionOps vga_port_ops = { .name = "vga-ports",
+                                           .read = vga_port_read,
+                                           .write = vga_port_write,
+                                           .access_min = 1,
                                            .access_max = 1 };
 
 static const VmmConsoleOps vga_console_ops = { vmm_vga_update, vmm_vga_set_watched, vmm_vga_text_dump };
@@ -352,7 +363,8 @@ vga_realize (VmmDevice *dev, GError **error)
 
   if (other != NULL && other != dev)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: there can be only one VGA adapter, and %s is one", dev->id, other->id);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: there can be only one VGA adapter, and %s is one", dev->id,
+                   other->id);
       return FALSE;
     }
   if (!vmm_pci_device_init (&vga->pci, vmm_pci_bus_get_device (pci_bus, VGA_PCI_DEVFN) == NULL ? VGA_PCI_DEVFN : -1, &id, error))
@@ -377,8 +389,8 @@ vga_realize (VmmDevice *dev, GError **error)
   vmm_region_init (&vga->window, dev, VMM_SPACE_MMIO, &vmm_vga_window_ops, vga, VGA_WINDOW_SIZE, VMM_REGION_COALESCE);
   vmm_region_map (vmm_device_get_bus (dev), &vga->window, VGA_WINDOW);
   for (guint i = 0; i < G_N_ELEMENTS (vga_port_ranges); i++)
-    vmm_bus_map_pio (&vga->ports[i], dev, &vga_port_ops, GUINT_TO_POINTER ((guint) vga_port_ranges[i].port), vga_port_ranges[i].port,
-                     vga_port_ranges[i].n);
+    vmm_bus_map_pio (&vga->ports[i], dev, &vga_port_ops, GUINT_TO_POINTER ((guint) vga_port_ranges[i].port),
+                     vga_port_ranges[i].port, vga_port_ranges[i].n);
   vmm_bus_map_pio (&vga->dispi_ports, dev, &vmm_vga_dispi_port_ops, vga, VGA_DISPI_PORTS, 3);
 
   vga->console = vmm_console_new (dev, &vga_console_ops);

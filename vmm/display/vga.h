@@ -8,7 +8,7 @@
 
 #define VMM_VGA_MAX_WIDTH 4096 /* pixels; a guest that asks for more gets this */
 #define VMM_VGA_MAX_HEIGHT 4096
-#define VMM_VGA_PAGE 4096 /* bytes; grain of the dirty log */
+#define VMM_VGA_PAGE 4096                /* bytes; grain of the dirty log */
 #define VMM_VGA_LEGACY_SIZE (256 * 1024) /* bytes: four planes of 64 KiB */
 
 /* Indexes of the Bochs VBE registers */
@@ -41,9 +41,9 @@ typedef struct {
   guint8 crtc_index, crtc[25];
   guint8 dac_mask, dac_state, dac_read, dac_write, dac_part, dac_latch[2];
   guint8 dac[768];
-  guint8 big_endian;  /* linear modes of 15 bits and more */
-  guint8 dispi_low;   /* low byte of a word written to the odd port 1CF */
-  guint8 latch[4];    /* of the planes */
+  guint8 big_endian; /* linear modes of 15 bits and more */
+  guint8 dispi_low;  /* low byte of a word written to the odd port 1CF */
+  guint8 latch[4];   /* of the planes */
   guint16 dispi_index, dispi[VMM_VGA_DISPI_COUNT];
 } VmmVgaRegs;
 
@@ -68,24 +68,24 @@ typedef enum {
 
 /* What to show, worked out from the registers. Without padding: compared as bytes. */
 typedef struct {
-  guint32 kind;          /* VmmVgaKind */
+  guint32 kind; /* VmmVgaKind */
   guint32 blank;
-  gint32 width, height;  /* pixels */
-  guint32 start;         /* linear: first byte; else: address counter of the first line */
-  guint32 pitch;         /* linear: bytes a line; else: address counter from one row of characters to the next */
+  gint32 width, height; /* pixels */
+  guint32 start;        /* linear: first byte; else: address counter of the first line */
+  guint32 pitch;        /* linear: bytes a line; else: address counter from one row of characters to the next */
   guint32 big_endian;
   /* not for linear kinds */
-  guint32 chars;         /* character clocks a line */
-  guint32 dots;          /* 8 or 9 */
-  guint32 dot_repeat;    /* 1 or 2 pixels a dot */
-  guint32 row_lines;     /* rows in a line of characters */
-  guint32 line_repeat;   /* 1 or 2 lines a row */
-  guint32 first_row;     /* preset row scan */
-  guint32 split;         /* line from which on memory is shown from address 0, or height */
+  guint32 chars;          /* character clocks a line */
+  guint32 dots;           /* 8 or 9 */
+  guint32 dot_repeat;     /* 1 or 2 pixels a dot */
+  guint32 row_lines;      /* rows in a line of characters */
+  guint32 line_repeat;    /* 1 or 2 lines a row */
+  guint32 first_row;      /* preset row scan */
+  guint32 split;          /* line from which on memory is shown from address 0, or height */
   guint32 pan, pan_below; /* dots; above and below the split */
   guint32 word, word_bit; /* word mode, and the counter bit that becomes address bit 0 in it */
-  guint32 row_bits;      /* bit 0, 1: address bits 13, 14 come from the row */
-  guint32 wrap;          /* mask of addresses */
+  guint32 row_bits;       /* bit 0, 1: address bits 13, 14 come from the row */
+  guint32 wrap;           /* mask of addresses */
   /* text */
   guint32 font[2];       /* address in plane 2 of the font for attribute bit 3 clear, set */
   guint32 line_graphics; /* ninth dot of C0-DF repeats the eighth */
@@ -113,19 +113,19 @@ typedef struct {
   VmmRegion window, ports[5], dispi_ports;
 
   /* Picture; meaningful while somebody looks */
-  gboolean stale;        /* registers were written since mode and palette were worked out */
-  gboolean redraw;       /* everything */
-  gboolean touched;      /* some bit of dirty is set */
-  gboolean font_touched; /* plane 2 may have been written */
-  gboolean direct;       /* the console's surface is video memory */
+  gboolean stale;           /* registers were written since mode and palette were worked out */
+  gboolean redraw;          /* everything */
+  gboolean touched;         /* some bit of dirty is set */
+  gboolean font_touched;    /* plane 2 may have been written */
+  gboolean direct;          /* the console's surface is video memory */
   guint64 *dirty, *fetched; /* bit a page; VMM_VGA_PAGE */
   gsize dirty_words;
   VmmVgaMode mode;
-  guint32 palette[256];  /* colours as pixels; text, planar, CGA use the first 16 */
-  guint32 *cells;        /* text: what is drawn where; see vga-text.c */
+  guint32 palette[256]; /* colours as pixels; text, planar, CGA use the first 16 */
+  guint32 *cells;       /* text: what is drawn where; see vga-text.c */
   gsize n_cells;
   guint8 glyphs[2][256 * 32]; /* text: the fonts as drawn */
-  guint32 phase;         /* text: what blinks is visible */
+  guint32 phase;              /* text: what blinks is visible */
 } VmmVga;
 
 /* vga.c */
