@@ -2,6 +2,9 @@
 /* The one table of device classes. A new device: its file, its two lines here, its line in meson.build. */
 #include "core/device.h"
 
+extern const VmmDeviceClass vmm_ahci_class;
+extern const VmmDeviceClass vmm_ata_disk_class;
+extern const VmmDeviceClass vmm_atapi_cd_class;
 extern const VmmDeviceClass vmm_bios_rom_class;
 extern const VmmDeviceClass vmm_debugcon_class;
 extern const VmmDeviceClass vmm_fw_cfg_class;
@@ -35,5 +38,9 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_vga_class,
   /* pci/ */
   &vmm_pci_host_class,
+  /* storage/ */
+  &vmm_ahci_class,
+  &vmm_ata_disk_class,
+  &vmm_atapi_cd_class,
   NULL,
 };

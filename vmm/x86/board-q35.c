@@ -17,6 +17,7 @@ static const struct {
   { "lpc", "lpc" },
   { "i8042", "i8042" },
   { "isa-stubs", "isa-stubs" },
+  { "ahci", "ahci" },
   { "debugcon", "firmware" }, /* the id names its log */
 };
 
