@@ -15,7 +15,9 @@
 #include "core/machine.h"
 #include "core/memory.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FWC_PORT 0x510
 #define FWC_DMA_PORT 0x514
@@ -60,6 +62,8 @@ typedef struct {
   VmmFwCfgMake make;
   gpointer data;
   guint8 *writable; /* (nullable) (owned): the content instead of bytes */
+  int fd;           /* or -1: the content, from fd_offset on, instead of bytes */
+  guint64 fd_offset;
 } FwcItem;
 
 typedef struct {
@@ -106,6 +110,8 @@ fwc_item_free (gpointer data)
   g_free (item->name);
   g_clear_pointer (&item->bytes, g_bytes_unref);
   g_free (item->writable);
+  if (item->fd >= 0)
+    close (item->fd);
   g_free (item);
 }
 
@@ -115,6 +121,7 @@ fwc_item_new (const char *name, GBytes *bytes)
   FwcItem *item = g_new0 (FwcItem, 1);
 
   item->name = g_strdup (name);
+  item->fd = -1;
   if (bytes != NULL)
     {
       item->bytes = g_bytes_ref (bytes);
@@ -237,6 +244,44 @@ fwc_get_content (VmmFwCfg *fw_cfg, gsize *ret_len)
   return content + fw_cfg->regs.offset;
 }
 
+/* Reads content from the present offset on, then zeros. The only wait of a vCPU for a file: kernels, read once a boot, asked for by
+ * a loader that has nothing else to do. */
+static void
+fwc_read (VmmFwCfg *fw_cfg, guint8 *target, gsize len)
+{
+  const FwcItem *item = fwc_get_selected (fw_cfg);
+  gsize got = 0;
+
+  if (item != NULL && item->fd >= 0)
+    {
+      guint64 offset = fw_cfg->regs.offset;
+      gsize wanted = offset < item->size ? MIN (len, item->size - offset) : 0;
+
+      while (got < wanted)
+        {
+          gssize n = pread (item->fd, target + got, wanted - got, (off_t) (item->fd_offset + offset + got));
+
+          if (n < 0 && errno == EINTR)
+            continue;
+          if (n <= 0)
+            {
+              vmm_log_warning (fw_cfg->base.machine, &fw_cfg->base, "%s: %s", item->name, n < 0 ? g_strerror (errno) : "the file became shorter");
+              break;
+            }
+          got += (gsize) n;
+        }
+    }
+  else
+    {
+      const guint8 *content = fwc_get_content (fw_cfg, &got);
+
+      got = MIN (got, len);
+      if (got > 0)
+        memcpy (target, content, got);
+    }
+  memset (target + got, 0, len - got);
+}
+
 static void
 fwc_advance (VmmFwCfg *fw_cfg, guint32 by)
 {
@@ -249,14 +294,11 @@ static guint64
 fwc_port_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
 {
   VmmFwCfg *fw_cfg = (VmmFwCfg *) dev;
-  const guint8 *content;
-  gsize len;
   guint8 byte;
 
   if (offset != FWC_DATA)
     return 0;
-  content = fwc_get_content (fw_cfg, &len);
-  byte = len > 0 ? *content : 0;
+  fwc_read (fw_cfg, &byte, 1);
   fwc_advance (fw_cfg, 1);
   return byte;
 }
@@ -280,16 +322,10 @@ fwc_dma_transfer (VmmFwCfg *fw_cfg, guint32 control, guint64 address, guint32 le
   if ((control & FWC_DMA_READ) != 0 && length > 0)
     {
       guint8 *target = vmm_memory_map (memory, address, length);
-      const guint8 *content;
-      gsize len;
 
       if (target == NULL)
         return FALSE;
-      content = fwc_get_content (fw_cfg, &len);
-      len = MIN (len, length);
-      if (len > 0)
-        memcpy (target, content, len);
-      memset (target + len, 0, length - len);
+      fwc_read (fw_cfg, target, length);
     }
   else if ((control & (FWC_DMA_READ | FWC_DMA_WRITE)) == FWC_DMA_WRITE)
     {
@@ -417,6 +453,19 @@ vmm_fw_cfg_add_made_file (VmmFwCfg *fw_cfg, const char *name, gsize size, VmmFwC
   item->size = size;
   item->make = make;
   item->data = data;
+  vmm_device_lock (&fw_cfg->base);
+  fwc_put_file (fw_cfg, item);
+  vmm_device_unlock (&fw_cfg->base);
+}
+
+void
+vmm_fw_cfg_add_fd_file (VmmFwCfg *fw_cfg, const char *name, int fd, guint64 fd_offset, gsize size)
+{
+  FwcItem *item = fwc_item_new (name, NULL);
+
+  item->size = size;
+  item->fd = fd;
+  item->fd_offset = fd_offset;
   vmm_device_lock (&fw_cfg->base);
   fwc_put_file (fw_cfg, item);
   vmm_device_unlock (&fw_cfg->base);

@@ -17,6 +17,8 @@ void vmm_fw_cfg_set_item_bytes (VmmFwCfg *fw_cfg, guint16 key, GBytes *bytes);
 void vmm_fw_cfg_add_file (VmmFwCfg *fw_cfg, const char *name, GBytes *bytes);
 /* @size is fixed for the directory; @make's result is padded with zeros to it. */
 void vmm_fw_cfg_add_made_file (VmmFwCfg *fw_cfg, const char *name, gsize size, VmmFwCfgMake make, gpointer data);
+/* @fd: (transfer full): a regular file, read when the guest reads: for what is too big to keep. What it lacks reads as zeros. */
+void vmm_fw_cfg_add_fd_file (VmmFwCfg *fw_cfg, const char *name, int fd, guint64 fd_offset, gsize size);
 /* The guest may write it by DMA; @ret_data stays valid while the machine lives. */
 void vmm_fw_cfg_add_writable_file (VmmFwCfg *fw_cfg, const char *name, gsize size, const guint8 **ret_data);
 

@@ -4,6 +4,7 @@
 #include "chipset/pm.h"
 #include "core/config.h"
 #include "core/machine.h"
+#include "firmware/boot.h"
 #include "x86/tables.h"
 
 /* In the order of their making: whom others look for comes first. */
@@ -62,7 +63,7 @@ vmm_board_q35_build (VmmMachine *machine, GError **error)
   vmm_e820_install (machine);
   vmm_smbios_install (machine, vmm_config_get_machine (machine->config, "uuid"));
   vmm_acpi_install (machine);
-  return TRUE;
+  return vmm_boot_install (machine, error);
 }
 
 void
