@@ -1,6 +1,82 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-int
-main (void)
+/* One program, three jobs: the command line, the process of one machine, and the manager's window. */
+#include "application.h"
+#include "cli/cli.h"
+#include "engine/machine-service.h"
+
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `lodge machine BUNDLE [--headless]`: what the manager and `lodge start` run. */
+static int
+main_run_machine (int argc, char **argv)
 {
-  return 0;
+  g_autoptr (LodgeMachineService) service = NULL;
+  g_autoptr (GError) error = NULL;
+  const char *bundle = NULL;
+  gboolean headless = FALSE;
+  int status;
+
+  for (int i = 2; i < argc; i++)
+    {
+      if (g_str_equal (argv[i], "--headless"))
+        headless = TRUE;
+      else if (argv[i][0] != '-' && bundle == NULL)
+        bundle = argv[i];
+      else
+        bundle = "";
+    }
+  if (bundle == NULL || *bundle == '\0')
+    {
+      g_printerr (_("Usage: lodge machine FOLDER [--headless]"));
+      g_printerr ("\n");
+      return 2;
+    }
+  if (!headless)
+    return lodge_ui_run_machine (bundle);
+
+  service = lodge_machine_service_new (bundle, &error);
+  if (service == NULL)
+    {
+      g_autofree char *line = g_strdelimit (g_strdup (error->message), "\n", ' ');
+
+      lodge_machine_service_tell_starter (error);
+      g_printerr ("lodge: %s\n", line);
+      return EXIT_FAILURE;
+    }
+  status = lodge_machine_service_run_headless (service);
+  while (status == -1)
+    {
+      /* Somebody wants to see it: the same process shows its window from now on. Without a display the machine runs on. */
+      status = lodge_ui_run_machine_service (service);
+      if (status != 0)
+        status = lodge_machine_service_run_on (service);
+    }
+  return status;
+}
+
+int
+main (int argc, char **argv)
+{
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, LODGE_LOCALE_DIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+
+  if (argc > 1 && g_str_equal (argv[1], "machine"))
+    return main_run_machine (argc, argv);
+  if (argc > 1 && g_str_equal (argv[1], "--version"))
+    {
+      g_print ("lodge %s\n", LODGE_VERSION);
+      return EXIT_SUCCESS;
+    }
+  /* A word that is no command and no file is a mistyped command, not something to open. */
+  if (argc > 1
+      && (lodge_cli_is_command (argv[1])
+          || (argv[1][0] != '-' && strstr (argv[1], "://") == NULL && !g_file_test (argv[1], G_FILE_TEST_EXISTS))))
+    return lodge_cli_run (argc, argv);
+  return lodge_ui_run (argc, argv);
 }

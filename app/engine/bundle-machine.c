@@ -846,6 +846,12 @@ lodge_bundle_machine_release_finish (LodgeBundleMachine *self, GAsyncResult *res
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+guint
+lodge_bundle_machine_get_process_id (LodgeBundleMachine *self)
+{
+  return self->proxy != NULL ? lodge_machine1_get_process_id (self->proxy) : 0;
+}
+
 /* --- Object -------------------------------------------------------------------------------------------------------------------- */
 
 LodgeBundleMachine *

@@ -41,4 +41,7 @@ void lodge_bundle_machine_release_async (LodgeBundleMachine *self, GCancellable 
                                          gpointer user_data);
 gboolean lodge_bundle_machine_release_finish (LodgeBundleMachine *self, GAsyncResult *result, GError **error);
 
+/** lodge_bundle_machine_get_process_id: Returns: the process that runs the machine, 0 if none does. */
+guint lodge_bundle_machine_get_process_id (LodgeBundleMachine *self);
+
 G_END_DECLS

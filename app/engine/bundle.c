@@ -306,6 +306,27 @@ lodge_bundle_save (LodgeBundle *self, GError **error)
   return TRUE;
 }
 
+gboolean
+lodge_bundle_edit (const char *path, const char *group, const char *key, const char *value, GError **error)
+{
+  static GMutex order;
+  g_autoptr (LodgeBundle) bundle = NULL;
+  g_autofree char *before = NULL;
+  gboolean ok = FALSE;
+
+  g_mutex_lock (&order);
+  bundle = lodge_bundle_load (path, error);
+  if (bundle != NULL)
+    {
+      before = lodge_bundle_dup_value (bundle, group, key);
+      if (g_strcmp0 (before, value) != 0)
+        lodge_bundle_set_value (bundle, group, key, value);
+      ok = g_strcmp0 (before, value) == 0 || lodge_bundle_save (bundle, error);
+    }
+  g_mutex_unlock (&order);
+  return ok;
+}
+
 int
 lodge_bundle_lock (const char *path, GError **error)
 {

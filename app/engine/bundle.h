@@ -43,6 +43,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LodgeBundle, lodge_bundle_free)
 gboolean lodge_bundle_save (LodgeBundle *self, GError **error);
 
 /**
+ * lodge_bundle_edit:
+ * @value: (nullable): %NULL removes the key
+ * Changes one key of the machine.conf in @path; a value that is there already is not written again. Calls in one process take turns;
+ * other processes are kept out by the lock, which the process that runs the machine holds and others take for the call.
+ * Errors: as lodge_bundle_load() and lodge_bundle_save().
+ */
+gboolean lodge_bundle_edit (const char *path, const char *group, const char *key, const char *value, GError **error);
+
+/**
  * lodge_bundle_lock:
  * Takes the lock of the bundle that whoever runs or changes the machine holds. Closing the descriptor releases it.
  * Errors: LODGE_ERROR_BUSY somebody else has it; LODGE_ERROR_FAILED.

@@ -320,27 +320,10 @@ leng_store_free (gpointer data)
 static void
 leng_store_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  static GMutex order; /* one writer at a time in this process; the bundle's lock keeps others out */
   LengStore *store = data;
-  g_autoptr (LodgeBundle) bundle = NULL;
-  g_autofree char *before = NULL;
   GError *error = NULL;
-  gboolean ok;
 
-  g_mutex_lock (&order);
-  bundle = lodge_bundle_load (store->path, &error);
-  ok = bundle != NULL;
-  if (ok)
-    {
-      before = lodge_bundle_dup_medium (bundle, store->device_id);
-      if (g_strcmp0 (before, store->medium) != 0)
-        {
-          lodge_bundle_set_value (bundle, store->device_id, "image", store->medium);
-          ok = lodge_bundle_save (bundle, &error);
-        }
-    }
-  g_mutex_unlock (&order);
-  if (ok)
+  if (lodge_bundle_edit (store->path, store->device_id, "image", store->medium, &error))
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);

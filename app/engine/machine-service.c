@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <vmm.h>
 
 #define LSRV_OBJECT_PATH "/io/github/lodge_vm/Machine"
 
@@ -582,6 +583,7 @@ lodge_machine_service_new (const char *bundle_path, GError **error)
       lsrv_redirect_output (path);
     }
 
+  vmm_init ();
   self->machine = lodge_engine_machine_new (g_steal_pointer (&bundle));
   self->skeleton = skeleton = lodge_machine1_skeleton_new ();
   lodge_machine1_set_uuid (skeleton, lodge_machine_get_uuid (lsrv_machine (self)));
@@ -689,13 +691,20 @@ lsrv_on_run_show_window_cb (LodgeMachineService *self, LsrvRun *run)
 int
 lodge_machine_service_run_headless (LodgeMachineService *self)
 {
+  lodge_machine_service_start (self);
+  return lodge_machine_service_run_on (self);
+}
+
+int
+lodge_machine_service_run_on (LodgeMachineService *self)
+{
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   LsrvRun run = { .loop = loop };
   gulong quit_id = g_signal_connect (self, "quit", G_CALLBACK (lsrv_on_run_quit_cb), &run);
   gulong show_id = g_signal_connect (self, "show-window", G_CALLBACK (lsrv_on_run_show_window_cb), &run);
 
-  lodge_machine_service_start (self);
-  g_main_loop_run (loop);
+  if (!self->quitting)
+    g_main_loop_run (loop);
   g_signal_handler_disconnect (self, quit_id);
   g_signal_handler_disconnect (self, show_id);
   return run.window_wanted && !self->quitting ? -1 : lodge_machine_service_get_exit_status (self);

@@ -56,4 +56,7 @@ void lodge_machine_service_tell_starter (const GError *error);
  */
 int lodge_machine_service_run_headless (LodgeMachineService *self);
 
+/** lodge_machine_service_run_on: As lodge_machine_service_run_headless() for a machine that was started before. */
+int lodge_machine_service_run_on (LodgeMachineService *self);
+
 G_END_DECLS
