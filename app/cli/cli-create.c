@@ -108,7 +108,8 @@ lccr_apply_sources (LodgeCliCall *call, LodgeMachineSpec *spec)
 static int
 lccr_apply_resources (LodgeCliCall *call, LodgeMachineSpec *spec)
 {
-  const char *memory = lodge_cli_option (call, "memory"), *cpus = lodge_cli_option (call, "cpus"), *disk = lodge_cli_option (call, "disk");
+  const char *memory = lodge_cli_option (call, "memory"), *cpus = lodge_cli_option (call, "cpus"),
+             *disk = lodge_cli_option (call, "disk");
   guint64 number;
 
   if (memory != NULL)
@@ -193,7 +194,8 @@ lodge_cli_create (LodgeCliCall *call)
 
   if (g_strcmp0 (os_id, "list") == 0)
     return lccr_list_systems ();
-  if (os_id != NULL && g_list_model_get_n_items (G_LIST_MODEL (database)) > 0 && lodge_os_database_find_similar (database, os_id) == NULL)
+  if (os_id != NULL && g_list_model_get_n_items (G_LIST_MODEL (database)) > 0
+      && lodge_os_database_find_similar (database, os_id) == NULL)
     return lodge_cli_fail (g_error_new (LODGE_ERROR, LODGE_ERROR_INVALID,
                                         _("There is no operating system “%s”. “--os list” shows all."), os_id));
   if (os_id != NULL)

@@ -29,8 +29,8 @@ typedef struct {
  */
 typedef struct _LodgeCliCall {
   const struct _LodgeCliCommand *command;
-  GPtrArray *arguments; /* char * */
-  GHashTable *options;  /* name -> GPtrArray of char *; a flag has one empty string */
+  GPtrArray *arguments;  /* char * */
+  GHashTable *options;   /* name -> GPtrArray of char *; a flag has one empty string */
   LodgeLibrary *library; /* loaded, if the command needs it */
 } LodgeCliCall;
 
@@ -42,16 +42,16 @@ typedef struct _LodgeCliCommand {
   const char *name;
   const char *arguments; /* as shown in the help */
   guint min_arguments, max_arguments;
-  const char *summary; /* N_(), one line */
-  const char *details; /* N_() (nullable) */
+  const char *summary;           /* N_(), one line */
+  const char *details;           /* N_() (nullable) */
   const LodgeCliOption *options; /* (nullable) */
   gboolean needs_library;
   int (*run) (LodgeCliCall *call);
   void (*more_help) (void); /* (nullable) */
 } LodgeCliCommand;
 
-const char *lodge_cli_argument (LodgeCliCall *call, guint index); /* (nullable) */
-const char *lodge_cli_option (LodgeCliCall *call, const char *name); /* (nullable): the last value; "" for a flag that is set */
+const char *lodge_cli_argument (LodgeCliCall *call, guint index);       /* (nullable) */
+const char *lodge_cli_option (LodgeCliCall *call, const char *name);    /* (nullable): the last value; "" for a flag that is set */
 GPtrArray *lodge_cli_option_all (LodgeCliCall *call, const char *name); /* (nullable) (transfer none) */
 
 /** lodge_cli_fail: Prints @error, (transfer full), on one line. Returns: the exit status. */

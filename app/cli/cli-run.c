@@ -41,7 +41,8 @@ lodge_cli_start (LodgeCliCall *call)
   gboolean headless = lodge_cli_option (call, "headless") != NULL;
 
   if (!headless && g_getenv ("DISPLAY") == NULL && g_getenv ("WAYLAND_DISPLAY") == NULL)
-    return lodge_cli_fail (g_error_new_literal (LODGE_ERROR, LODGE_ERROR_FAILED, _("There is no display for a window. Use --headless.")));
+    return lodge_cli_fail (g_error_new_literal (LODGE_ERROR, LODGE_ERROR_FAILED,
+                                                _("There is no display for a window. Use --headless.")));
   return lcru_find_and_act (call, headless ? LODGE_VERB_START_HEADLESS : LODGE_VERB_START);
 }
 
@@ -62,7 +63,8 @@ lodge_cli_stop (LodgeCliCall *call)
   guint timeout_id = 0;
   int status;
 
-  if (timeout != NULL && (!g_ascii_string_to_unsigned (timeout, 10, 1, G_MAXINT, &seconds, NULL) || lodge_cli_option (call, "wait") == NULL))
+  if (timeout != NULL
+      && (!g_ascii_string_to_unsigned (timeout, 10, 1, G_MAXINT, &seconds, NULL) || lodge_cli_option (call, "wait") == NULL))
     return lodge_cli_usage (call, "%s", _("--timeout takes a number of seconds and goes with --wait."));
   machine = lodge_cli_find (call);
   if (machine == NULL)
@@ -79,10 +81,11 @@ lodge_cli_stop (LodgeCliCall *call)
     g_source_remove (timeout_id);
   if (!lodge_machine_is_on (machine))
     return EXIT_SUCCESS;
-  return lodge_cli_fail (g_error_new (LODGE_ERROR, LODGE_ERROR_FAILED,
-                                      timed_out ? _("“%s” is still on. The guest may not heed its power button; --force pulls the power.")
-                                                : _("“%s” has failed."),
-                                      lodge_machine_get_name (machine)));
+  return lodge_cli_fail (
+      g_error_new (LODGE_ERROR, LODGE_ERROR_FAILED,
+                   timed_out ? _("“%s” is still on. The guest may not heed its power button; --force pulls the power.")
+                             : _("“%s” has failed."),
+                   lodge_machine_get_name (machine)));
 }
 
 int
@@ -127,8 +130,8 @@ lcru_change_medium (LodgeCliCall *call, const char *path)
 
   if (machine == NULL)
     return EXIT_FAILURE;
-  lodge_machine_change_medium_async (machine, lodge_cli_option (call, "device"), path, lodge_cli_option (call, "force") != NULL, NULL,
-                                     lodge_cli_wait_cb, &wait);
+  lodge_machine_change_medium_async (machine, lodge_cli_option (call, "device"), path, lodge_cli_option (call, "force") != NULL,
+                                     NULL, lodge_cli_wait_cb, &wait);
   if (!lodge_machine_change_medium_finish (machine, lodge_cli_wait (&wait), &error))
     return lodge_cli_fail (error);
   return EXIT_SUCCESS;
@@ -227,7 +230,7 @@ lodge_cli_text (LodgeCliCall *call)
   text = lodge_machine_read_text_finish (machine, lodge_cli_wait (&wait), &error);
   if (text == NULL)
     return lodge_cli_fail (error);
-  g_print ("%s%s", text, g_str_has_suffix (text, "\n") ? "" : "\n");
+  g_print ("%s\n", g_strchomp (text)); /* the rows below the last one written are of no use */
   return EXIT_SUCCESS;
 }
 

@@ -247,9 +247,10 @@ lodge_cli_host (LodgeCliCall *call)
   lcsh_print_line (_("Processors"), cpus);
   g_print (_("Memory        %s, %s free"), memory, available);
   g_print ("\n");
-  lcsh_print_line (_("BIOS"), lodge_host_get_bios_path (host) != NULL ? lodge_host_get_bios_path (host) : _("missing: install SeaBIOS"));
-  lcsh_print_line (_("VGA BIOS"),
-                   lodge_host_get_vgabios_path (host) != NULL ? lodge_host_get_vgabios_path (host) : _("missing: install SeaBIOS"));
+  lcsh_print_line (_("BIOS"),
+                   lodge_host_get_bios_path (host) != NULL ? lodge_host_get_bios_path (host) : _("missing: install SeaBIOS"));
+  lcsh_print_line (_("VGA BIOS"), lodge_host_get_vgabios_path (host) != NULL ? lodge_host_get_vgabios_path (host)
+                                                                              : _("missing: install SeaBIOS"));
   lcsh_print_line (_("Features"), features->str);
   return EXIT_SUCCESS;
 }

@@ -10,75 +10,76 @@
 #include <string.h>
 
 static const LodgeCliOption lcli_create_options[] = {
-  { "iso", "FILE", FALSE, N_ ("Disc image in the CD drive") },
-  { "import", "IMAGE", FALSE, N_ ("Disk image to copy into the machine; foreign formats are converted") },
-  { "link", NULL, FALSE, N_ ("Use the image of --import where it is, without a copy") },
-  { "kernel", "FILE", FALSE, N_ ("Kernel to start directly") },
-  { "initrd", "FILE", FALSE, N_ ("Initial RAM disk for --kernel") },
-  { "append", "TEXT", FALSE, N_ ("Command line for --kernel") },
-  { "os", "ID", FALSE, N_ ("Operating system, for the defaults; “list” shows all") },
-  { "memory", "MIB", FALSE, N_ ("Memory in MiB, or with M or G after the number") },
-  { "cpus", "N", FALSE, N_ ("Processors") },
-  { "disk", "SIZE", FALSE, N_ ("Size of the new disk, like 20G; 0 for none") },
-  { "set", "GROUP.KEY=VALUE", TRUE, N_ ("A setting of machine.conf; an empty value removes it") },
+  { "iso", "FILE", FALSE, N_("Disc image in the CD drive") },
+  { "import", "IMAGE", FALSE, N_("Disk image to copy into the machine; foreign formats are converted") },
+  { "link", NULL, FALSE, N_("Use the image of --import where it is, without a copy") },
+  { "kernel", "FILE", FALSE, N_("Kernel to start directly") },
+  { "initrd", "FILE", FALSE, N_("Initial RAM disk for --kernel") },
+  { "append", "TEXT", FALSE, N_("Command line for --kernel") },
+  { "os", "ID", FALSE, N_("Operating system, for the defaults; “list” shows all") },
+  { "memory", "MIB", FALSE, N_("Memory in MiB, or with M or G after the number") },
+  { "cpus", "N", FALSE, N_("Processors") },
+  { "disk", "SIZE", FALSE, N_("Size of the new disk, like 20G; 0 for none") },
+  { "set", "GROUP.KEY=VALUE", TRUE, N_("A setting of machine.conf; an empty value removes it") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_json_options[] = {
-  { "json", NULL, FALSE, N_ ("Print JSON") },
+  { "json", NULL, FALSE, N_("Print JSON") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_start_options[] = {
-  { "headless", NULL, FALSE, N_ ("Open no window") },
+  { "headless", NULL, FALSE, N_("Open no window") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_stop_options[] = {
-  { "force", NULL, FALSE, N_ ("Pull the power; the guest cannot save anything") },
-  { "wait", NULL, FALSE, N_ ("Return when the machine is off") },
-  { "timeout", "SECONDS", FALSE, N_ ("With --wait: give up after this time") },
+  { "force", NULL, FALSE, N_("Pull the power; the guest cannot save anything") },
+  { "wait", NULL, FALSE, N_("Return when the machine is off") },
+  { "timeout", "SECONDS", FALSE, N_("With --wait: give up after this time") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_medium_options[] = {
-  { "device", "ID", FALSE, N_ ("The drive; the first one if not given") },
-  { "force", NULL, FALSE, N_ ("Also if the guest has locked the drive") },
+  { "device", "ID", FALSE, N_("The drive; the first one if not given") },
+  { "force", NULL, FALSE, N_("Also if the guest has locked the drive") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_type_options[] = {
-  { "enter", NULL, FALSE, N_ ("Press Enter after the text") },
+  { "enter", NULL, FALSE, N_("Press Enter after the text") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_console_options[] = {
-  { "no-replay", NULL, FALSE, N_ ("Do not show what the guest wrote before") },
+  { "no-replay", NULL, FALSE, N_("Do not show what the guest wrote before") },
   { NULL },
 };
 
 static const LodgeCliCommand lcli_commands[] = {
-  { "create", "NAME", 1, 1, N_ ("Make a machine"), N_ ("What is not given follows from the operating system."), lcli_create_options, TRUE,
-    lodge_cli_create, lodge_cli_create_more_help },
-  { "list", "", 0, 0, N_ ("List all machines"), NULL, lcli_json_options, TRUE, lodge_cli_list },
-  { "show", "NAME", 1, 1, N_ ("Show a machine's state and settings"), NULL, lcli_json_options, TRUE, lodge_cli_show },
-  { "start", "NAME", 1, 1, N_ ("Start a machine"), NULL, lcli_start_options, TRUE, lodge_cli_start },
-  { "stop", "NAME", 1, 1, N_ ("Press a machine's power button"), N_ ("The guest decides what that does. With --force it is off at once."),
-    lcli_stop_options, TRUE, lodge_cli_stop },
-  { "pause", "NAME", 1, 1, N_ ("Halt a machine, keeping its memory"), NULL, NULL, TRUE, lodge_cli_pause },
-  { "resume", "NAME", 1, 1, N_ ("Let a paused machine go on"), NULL, NULL, TRUE, lodge_cli_resume },
-  { "reset", "NAME", 1, 1, N_ ("Press a machine's reset button"), NULL, NULL, TRUE, lodge_cli_reset },
-  { "delete", "NAME", 1, 1, N_ ("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
-  { "insert", "NAME ISO", 2, 2, N_ ("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
-  { "eject", "NAME", 1, 1, N_ ("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },
-  { "screenshot", "NAME FILE.png", 2, 2, N_ ("Save a machine's screen as a picture"), NULL, NULL, TRUE, lodge_cli_screenshot },
-  { "type", "NAME TEXT", 2, 2, N_ ("Type a text on a machine's keyboard, which is a US one"), NULL, lcli_type_options, TRUE, lodge_cli_type },
-  { "key", "NAME KEY[+KEY…]", 2, 2, N_ ("Press keys on a machine's keyboard, like ctrl+alt+delete"), NULL, NULL, TRUE, lodge_cli_key,
-    lodge_cli_key_more_help },
-  { "text", "NAME", 1, 1, N_ ("Print what a machine's text screen shows"), NULL, NULL, TRUE, lodge_cli_text },
-  { "console", "NAME [DEVICE]", 1, 2, N_ ("Talk to a machine's serial port"), N_ ("The key Ctrl+] ends it. The first serial port is serial0."),
-    lcli_console_options, TRUE, lodge_cli_console },
-  { "host", "", 0, 0, N_ ("Tell what this computer can do, and what to do about what it can't"), NULL, lcli_json_options, FALSE,
+  { "create", "NAME", 1, 1, N_("Make a machine"), N_("What is not given follows from the operating system."), lcli_create_options,
+    TRUE, lodge_cli_create, lodge_cli_create_more_help },
+  { "list", "", 0, 0, N_("List all machines"), NULL, lcli_json_options, TRUE, lodge_cli_list },
+  { "show", "NAME", 1, 1, N_("Show a machine's state and settings"), NULL, lcli_json_options, TRUE, lodge_cli_show },
+  { "start", "NAME", 1, 1, N_("Start a machine"), NULL, lcli_start_options, TRUE, lodge_cli_start },
+  { "stop", "NAME", 1, 1, N_("Press a machine's power button"),
+    N_("The guest decides what that does. With --force it is off at once."), lcli_stop_options, TRUE, lodge_cli_stop },
+  { "pause", "NAME", 1, 1, N_("Halt a machine, keeping its memory"), NULL, NULL, TRUE, lodge_cli_pause },
+  { "resume", "NAME", 1, 1, N_("Let a paused machine go on"), NULL, NULL, TRUE, lodge_cli_resume },
+  { "reset", "NAME", 1, 1, N_("Press a machine's reset button"), NULL, NULL, TRUE, lodge_cli_reset },
+  { "delete", "NAME", 1, 1, N_("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
+  { "insert", "NAME ISO", 2, 2, N_("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
+  { "eject", "NAME", 1, 1, N_("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },
+  { "screenshot", "NAME FILE.png", 2, 2, N_("Save a machine's screen as a picture"), NULL, NULL, TRUE, lodge_cli_screenshot },
+  { "type", "NAME TEXT", 2, 2, N_("Type a text on a machine's keyboard, which is a US one"), NULL, lcli_type_options, TRUE,
+    lodge_cli_type },
+  { "key", "NAME KEY[+KEY…]", 2, 2, N_("Press keys on a machine's keyboard, like ctrl+alt+delete"), NULL, NULL, TRUE,
+    lodge_cli_key, lodge_cli_key_more_help },
+  { "text", "NAME", 1, 1, N_("Print what a machine's text screen shows"), NULL, NULL, TRUE, lodge_cli_text },
+  { "console", "NAME [DEVICE]", 1, 2, N_("Talk to a machine's serial port"),
+    N_("The key Ctrl+] ends it. The first serial port is serial0."), lcli_console_options, TRUE, lodge_cli_console },
+  { "host", "", 0, 0, N_("Tell what this computer can do, and what to do about what it can't"), NULL, lcli_json_options, FALSE,
     lodge_cli_host },
 };
 
@@ -214,8 +215,8 @@ lcli_print_pair (const char *left, const char *right)
 static void
 lcli_print_command_help (const LodgeCliCommand *command)
 {
-  g_print (_("Usage: lodge %s%s%s%s"), command->name, command->options != NULL ? _(" [OPTION…]") : "", *command->arguments != '\0' ? " " : "",
-           command->arguments);
+  g_print (_("Usage: lodge %s%s%s%s"), command->name, command->options != NULL ? _(" [OPTION…]") : "",
+           *command->arguments != '\0' ? " " : "", command->arguments);
   g_print ("\n\n%s.\n", _(command->summary));
   if (command->details != NULL)
     g_print ("%s\n", _(command->details));
@@ -296,8 +297,8 @@ lcli_parse (LodgeCliCall *call, int argc, char **argv)
         }
       equals = strchr (word, '=');
       option = g_str_has_prefix (word, "--")
-                 ? lcli_find_option (call->command, word + 2, equals != NULL ? (gsize) (equals - word - 2) : strlen (word + 2))
-                 : NULL;
+                   ? lcli_find_option (call->command, word + 2, equals != NULL ? (gsize) (equals - word - 2) : strlen (word + 2))
+                   : NULL;
       if (option == NULL)
         return lodge_cli_usage (call, _("There is no option “%s”."), word);
       if (option->argument == NULL && equals != NULL)

@@ -27,15 +27,15 @@
 
 struct _LodgeBundleMachine {
   LodgeMachine parent_instance;
-  char *executable; /* (nullable) */
+  char *executable;    /* (nullable) */
   LodgeBundle *bundle; /* (nullable): NULL if broken */
 
-  LodgeMachine1 *proxy;        /* (nullable): while connected */
-  GCancellable *connecting;    /* (nullable): while a connection is being made */
-  GPtrArray *connect_tasks;    /* GTask */
-  GCancellable *starting;      /* (nullable): while a process starts */
-  GPtrArray *off_tasks;        /* GTask: done when the machine is OFF */
-  GPtrArray *release_tasks;    /* GTask: done when the process is gone */
+  LodgeMachine1 *proxy;     /* (nullable): while connected */
+  GCancellable *connecting; /* (nullable): while a connection is being made */
+  GPtrArray *connect_tasks; /* GTask */
+  GCancellable *starting;   /* (nullable): while a process starts */
+  GPtrArray *off_tasks;     /* GTask: done when the machine is OFF */
+  GPtrArray *release_tasks; /* GTask: done when the process is gone */
 
   guint thumb_id;
   guint64 thumb_serial;
@@ -244,8 +244,8 @@ lbmc_is_same_place (const char *a, const char *b)
 {
   struct stat st_a, st_b;
 
-  return g_strcmp0 (a, b) == 0 ||
-         (a != NULL && stat (a, &st_a) == 0 && stat (b, &st_b) == 0 && st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino);
+  return g_strcmp0 (a, b) == 0
+         || (a != NULL && stat (a, &st_a) == 0 && stat (b, &st_b) == 0 && st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino);
 }
 
 static void
@@ -262,8 +262,8 @@ lbmc_on_proxy_made_cb (GObject *object, GAsyncResult *result, gpointer user_data
     }
   connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy));
   /* A copy of this bundle has the same identifier: its process is not ours. */
-  if (g_dbus_connection_is_closed (connection) ||
-      !lbmc_is_same_place (lodge_machine1_get_bundle (proxy), lodge_machine_get_path (LODGE_MACHINE (self))))
+  if (g_dbus_connection_is_closed (connection)
+      || !lbmc_is_same_place (lodge_machine1_get_bundle (proxy), lodge_machine_get_path (LODGE_MACHINE (self))))
     {
       lbmc_connect_failed (self, FALSE);
       return;
@@ -271,7 +271,8 @@ lbmc_on_proxy_made_cb (GObject *object, GAsyncResult *result, gpointer user_data
   g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (proxy), LBMC_CALL_TIMEOUT_MS);
   self->proxy = g_steal_pointer (&proxy);
   g_signal_connect_object (connection, "closed", G_CALLBACK (lbmc_on_connection_closed_cb), self, G_CONNECT_DEFAULT);
-  g_signal_connect_object (self->proxy, "g-properties-changed", G_CALLBACK (lbmc_on_properties_changed_cb), self, G_CONNECT_DEFAULT);
+  g_signal_connect_object (self->proxy, "g-properties-changed", G_CALLBACK (lbmc_on_properties_changed_cb), self,
+                           G_CONNECT_DEFAULT);
   g_signal_connect_object (self->proxy, "was-reset", G_CALLBACK (lbmc_on_was_reset_cb), self, G_CONNECT_DEFAULT);
   g_clear_object (&self->connecting);
   self->n_retries = 0;
@@ -433,8 +434,8 @@ lbmc_start (LodgeBundleMachine *self, gboolean headless, GTask *task)
     }
   self->starting = g_cancellable_new ();
   _lodge_machine_set_state (LODGE_MACHINE (self), LODGE_MACHINE_STATE_STARTING, LODGE_REASON_REQUEST, NULL);
-  lodge_spawner_start_async (self->executable, lodge_machine_get_path (LODGE_MACHINE (self)),
-                             lodge_bundle_get_uuid (self->bundle), headless, self->starting, lbmc_on_spawned_cb, g_object_ref (task));
+  lodge_spawner_start_async (self->executable, lodge_machine_get_path (LODGE_MACHINE (self)), lodge_bundle_get_uuid (self->bundle),
+                             headless, self->starting, lbmc_on_spawned_cb, g_object_ref (task));
 }
 
 static void
@@ -693,7 +694,8 @@ lbmc_send_keys (LodgeMachine *machine, const guint *codes, gsize n_codes, GTask 
   LodgeBundleMachine *self = LODGE_BUNDLE_MACHINE (machine);
 
   if (lbmc_check_connected (self, task))
-    lbmc_call (self, "Key", g_variant_new ("(@au)", g_variant_new_fixed_array (G_VARIANT_TYPE_UINT32, codes, n_codes, sizeof *codes)),
+    lbmc_call (self, "Key",
+               g_variant_new ("(@au)", g_variant_new_fixed_array (G_VARIANT_TYPE_UINT32, codes, n_codes, sizeof *codes)),
                LBMC_CALL_TIMEOUT_MS, NULL, task);
 }
 

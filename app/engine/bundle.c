@@ -27,15 +27,15 @@ static const struct {
   LodgeError to;
   const char *sentence;
 } lbun_errors[] = {
-  { VMM_ERROR_UNSUPPORTED, LODGE_ERROR_UNSUPPORTED, N_ ("This is not supported.") },
-  { VMM_ERROR_INVALID_CONFIG, LODGE_ERROR_CONFIG, N_ ("The machine's settings are wrong.") },
-  { VMM_ERROR_HOST, LODGE_ERROR_FAILED, N_ ("This computer refused something that the machine needs.") },
-  { VMM_ERROR_BUSY, LODGE_ERROR_BUSY, N_ ("Something that the machine needs is in use.") },
-  { VMM_ERROR_CORRUPT, LODGE_ERROR_INVALID, N_ ("A file of the machine is damaged.") },
-  { VMM_ERROR_STATE_MISMATCH, LODGE_ERROR_INVALID, N_ ("The saved state does not fit this machine.") },
-  { VMM_ERROR_NO_SPACE, LODGE_ERROR_NO_SPACE, N_ ("There is no space left on this computer's disk.") },
-  { VMM_ERROR_NO_KVM, LODGE_ERROR_NO_KVM, N_ ("This computer cannot run virtual machines as it is set up now.") },
-  { VMM_ERROR_NOT_FOUND, LODGE_ERROR_NOT_FOUND, N_ ("A file that the machine needs is missing.") },
+  { VMM_ERROR_UNSUPPORTED, LODGE_ERROR_UNSUPPORTED, N_("This is not supported.") },
+  { VMM_ERROR_INVALID_CONFIG, LODGE_ERROR_CONFIG, N_("The machine's settings are wrong.") },
+  { VMM_ERROR_HOST, LODGE_ERROR_FAILED, N_("This computer refused something that the machine needs.") },
+  { VMM_ERROR_BUSY, LODGE_ERROR_BUSY, N_("Something that the machine needs is in use.") },
+  { VMM_ERROR_CORRUPT, LODGE_ERROR_INVALID, N_("A file of the machine is damaged.") },
+  { VMM_ERROR_STATE_MISMATCH, LODGE_ERROR_INVALID, N_("The saved state does not fit this machine.") },
+  { VMM_ERROR_NO_SPACE, LODGE_ERROR_NO_SPACE, N_("There is no space left on this computer's disk.") },
+  { VMM_ERROR_NO_KVM, LODGE_ERROR_NO_KVM, N_("This computer cannot run virtual machines as it is set up now.") },
+  { VMM_ERROR_NOT_FOUND, LODGE_ERROR_NOT_FOUND, N_("A file that the machine needs is missing.") },
 };
 
 GError *
@@ -122,7 +122,8 @@ lodge_bundle_setting_check (const char *group, const char *class_name, const cha
       for (const VmmClassInfo *info = vmm_class_list (); info->name != NULL; info++)
         if (info->user_creatable)
           g_string_append_printf (known, "%s%s", known->len > 0 ? ", " : "", info->name);
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no kind of device “%s”. There are: %s."), class_name, known->str);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no kind of device “%s”. There are: %s."), class_name,
+                   known->str);
       return FALSE;
     }
   if (g_str_equal (key, "class") && class_name != NULL)
@@ -140,8 +141,8 @@ lodge_bundle_setting_check (const char *group, const char *class_name, const cha
       return FALSE;
     }
   if (settings == NULL)
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID,
-                 _("There is no group [%s]. For a new device, set %s.class first."), group, group);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no group [%s]. For a new device, set %s.class first."),
+                 group, group);
   else
     g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("[%s] has no setting “%s”. It has: %s."), group, key, known->str);
   return FALSE;
@@ -181,7 +182,8 @@ lbun_check (LodgeBundle *self, GError **error)
   uuid = lodge_bundle_dup_value (self, "machine", "uuid");
   if (uuid == NULL || !g_uuid_string_is_valid (uuid))
     {
-      lbun_set_config_error (error, self->path, "[machine] uuid: 36 characters like 5b2b0f4e-8b1c-4c39-9d5e-0f3c7b1f6a11 are wanted");
+      lbun_set_config_error (error, self->path,
+                             "[machine] uuid: 36 characters like 5b2b0f4e-8b1c-4c39-9d5e-0f3c7b1f6a11 are wanted");
       return FALSE;
     }
   g_set_str (&self->name, name);

@@ -8,9 +8,9 @@
 
 struct _LodgeEngineConsole {
   LodgeConsole parent_instance;
-  VmmMachine *vm;         /* (nullable): NULL when closed */
-  VmmViewer *viewer;      /* (nullable): NULL without a screen or when closed */
-  LodgePicture *picture;  /* (nullable): of the last pull */
+  VmmMachine *vm;        /* (nullable): NULL when closed */
+  VmmViewer *viewer;     /* (nullable): NULL without a screen or when closed */
+  LodgePicture *picture; /* (nullable): of the last pull */
 };
 
 G_DEFINE_FINAL_TYPE (LodgeEngineConsole, lodge_engine_console, LODGE_TYPE_CONSOLE)
@@ -53,10 +53,10 @@ leco_pull (LodgeConsole *console, LodgeFrame *ret_frame)
       if (self->picture == NULL)
         return FALSE;
     }
-  *ret_frame = (LodgeFrame){ .picture = lodge_picture_ref (self->picture), .new_picture = frame.new_surface };
+  *ret_frame = (LodgeFrame) { .picture = lodge_picture_ref (self->picture), .new_picture = frame.new_surface };
   ret_frame->n_rects = MIN (frame.n_rects, LODGE_FRAME_MAX_RECTS);
   for (guint i = 0; i < ret_frame->n_rects; i++)
-    ret_frame->rects[i] = (LodgeRect){ frame.rects[i].x, frame.rects[i].y, frame.rects[i].width, frame.rects[i].height };
+    ret_frame->rects[i] = (LodgeRect) { frame.rects[i].x, frame.rects[i].y, frame.rects[i].width, frame.rects[i].height };
   return TRUE;
 }
 

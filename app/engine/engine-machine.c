@@ -392,8 +392,8 @@ leng_handle_medium_done (LodgeEngineMachine *self, LengEvent *event)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, "%s\n%s",
                              _("The guest has locked the disc. Eject it in the guest, or force it out."), event->error->message);
   else
-    g_task_return_error (task, lodge_bundle_error_from_engine (g_steal_pointer (&event->error),
-                                                               _("The disc could not be changed.")));
+    g_task_return_error (task,
+                         lodge_bundle_error_from_engine (g_steal_pointer (&event->error), _("The disc could not be changed.")));
 }
 
 static void
@@ -785,7 +785,8 @@ leng_screenshot (LodgeMachine *machine, GTask *task)
     picture = lodge_surface_picture_new (frame.surface);
   if (picture == NULL)
     {
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” has no screen."), lodge_machine_get_name (machine));
+      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” has no screen."),
+                               lodge_machine_get_name (machine));
       return;
     }
   g_task_set_task_data (task, picture, (GDestroyNotify) lodge_picture_unref);
@@ -896,7 +897,8 @@ leng_attach_serial (LodgeMachine *machine, const char *device_id, gboolean repla
   if (!leng_is_alive (self))
     _lodge_machine_return_off (machine, task);
   else if (device == NULL)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” has no serial port."), lodge_machine_get_name (machine));
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” has no serial port."),
+                             lodge_machine_get_name (machine));
   else if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s", g_strerror (errno));
   else if (!vmm_machine_attach_serial (self->vm, device, fds[0], replay, &error))

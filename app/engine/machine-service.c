@@ -61,7 +61,7 @@ lodge_machine_service_tell_starter (const GError *error)
   if (number == NULL || !g_ascii_string_to_signed (number, 10, 3, 1023, &fd, NULL))
     return;
   g_unsetenv ("LODGE_STATUS_FD");
-  answer = error == NULL                   ? g_strdup ("ok\n")
+  answer = error == NULL                  ? g_strdup ("ok\n")
            : error->domain == LODGE_ERROR ? g_strdup_printf ("%d\n%s", error->code, error->message)
                                           : g_strdup_printf ("%d\n%s", LODGE_ERROR_FAILED, error->message);
   size = strlen (answer);
@@ -176,7 +176,8 @@ lsrv_on_quit_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, Lod
 }
 
 static gboolean
-lsrv_on_show_window_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, GVariant *environment, LodgeMachineService *self)
+lsrv_on_show_window_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, GVariant *environment,
+                        LodgeMachineService *self)
 {
   static const char *const names[] = { "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY" };
 
@@ -269,8 +270,10 @@ lsrv_on_screenshot_taken_cb (GObject *object, GAsyncResult *result, gpointer use
       return;
     }
   fds = g_unix_fd_list_new_from_array (&fd, 1);
-  g_dbus_method_invocation_return_value_with_unix_fd_list (
-    invocation, g_variant_new ("(hii)", 0, lodge_picture_get_width (picture), lodge_picture_get_height (picture)), fds);
+  g_dbus_method_invocation_return_value_with_unix_fd_list (invocation,
+                                                           g_variant_new ("(hii)", 0, lodge_picture_get_width (picture),
+                                                                          lodge_picture_get_height (picture)),
+                                                           fds);
 }
 
 static gboolean
@@ -294,10 +297,11 @@ lsrv_on_thumbnail_updated_cb (GObject *object, GAsyncResult *result, gpointer us
   g_variant_get (parameters, "(t)", &known);
   if (picture != NULL && serial != known)
     bytes = lodge_picture_get_bytes (picture);
-  g_dbus_method_invocation_return_value (
-    invocation, g_variant_new ("(t@ayii)", serial, g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE),
-                               picture != NULL ? lodge_picture_get_width (picture) : 0,
-                               picture != NULL ? lodge_picture_get_height (picture) : 0));
+  g_dbus_method_invocation_return_value (invocation,
+                                         g_variant_new ("(t@ayii)", serial,
+                                                        g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE),
+                                                        picture != NULL ? lodge_picture_get_width (picture) : 0,
+                                                        picture != NULL ? lodge_picture_get_height (picture) : 0));
 }
 
 static gboolean
@@ -417,8 +421,8 @@ static void
 lsrv_on_machine_notify_cb (LodgeMachine *machine, GParamSpec *pspec, LodgeMachineService *self)
 {
   lsrv_update_skeleton (self);
-  if (g_str_equal (pspec->name, "state") && self->started && lodge_machine_get_state (machine) == LODGE_MACHINE_STATE_OFF &&
-      !lodge_machine_get_has_window (machine))
+  if (g_str_equal (pspec->name, "state") && self->started && lodge_machine_get_state (machine) == LODGE_MACHINE_STATE_OFF
+      && !lodge_machine_get_has_window (machine))
     lsrv_quit (self);
 }
 
@@ -498,8 +502,8 @@ lsrv_listen (LodgeMachineService *self, GError **error)
 
   if (strlen (path) >= sizeof ((struct sockaddr_un *) NULL)->sun_path)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("The path “%s” is too long for a socket. Set XDG_RUNTIME_DIR to a shorter one."),
-                   path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED,
+                   _("The path “%s” is too long for a socket. Set XDG_RUNTIME_DIR to a shorter one."), path);
       return FALSE;
     }
   if (g_mkdir_with_parents (dir, 0700) < 0 || lstat (dir, &st) < 0)
@@ -523,7 +527,8 @@ lsrv_listen (LodgeMachineService *self, GError **error)
   g_signal_connect (observer, "authorize-authenticated-peer", G_CALLBACK (lsrv_on_authorize_cb), NULL);
   g_signal_connect (observer, "allow-mechanism", G_CALLBACK (lsrv_on_allow_mechanism_cb), NULL);
   mask = umask (0177); /* before any other thread runs */
-  self->server = g_dbus_server_new_sync (address, G_DBUS_SERVER_FLAGS_AUTHENTICATION_REQUIRE_SAME_USER, guid, observer, NULL, &local);
+  self->server = g_dbus_server_new_sync (address, G_DBUS_SERVER_FLAGS_AUTHENTICATION_REQUIRE_SAME_USER, guid, observer, NULL,
+                                         &local);
   umask (mask);
   if (self->server == NULL)
     {
@@ -792,9 +797,10 @@ lodge_machine_service_class_init (LodgeMachineServiceClass *klass)
   lsrv_props[PROP_HAS_WINDOW] = g_param_spec_boolean ("has-window", NULL, NULL, FALSE,
                                                       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, lsrv_props);
-  lsrv_signals[SIGNAL_SHOW_WINDOW] = g_signal_new ("show-window", LODGE_TYPE_MACHINE_SERVICE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                                   G_TYPE_NONE, 0);
-  lsrv_signals[SIGNAL_QUIT] = g_signal_new ("quit", LODGE_TYPE_MACHINE_SERVICE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  lsrv_signals[SIGNAL_SHOW_WINDOW] = g_signal_new ("show-window", LODGE_TYPE_MACHINE_SERVICE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                                   NULL, G_TYPE_NONE, 0);
+  lsrv_signals[SIGNAL_QUIT] = g_signal_new ("quit", LODGE_TYPE_MACHINE_SERVICE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                            0);
 }
 
 static void

@@ -102,8 +102,9 @@ lspa_finish (GTask *task)
       return;
     }
   tail = lspa_dup_tail (start->log_path);
-  g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s%s%s", _("The machine's process ended while it was starting."),
-                           tail != NULL ? "\n" : "", tail != NULL ? tail : "");
+  g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s%s%s",
+                           _("The machine's process ended while it was starting."), tail != NULL ? "\n" : "",
+                           tail != NULL ? tail : "");
 }
 
 static void
@@ -164,7 +165,8 @@ lodge_spawner_start_async (const char *executable, const char *bundle_path, cons
   g_subprocess_launcher_setenv (launcher, "LODGE_STATUS_FD", "3", TRUE);
   g_subprocess_launcher_set_cwd (launcher, "/");
   g_subprocess_launcher_set_child_setup (launcher, lspa_child_setup, NULL, NULL);
-  start->process = g_subprocess_launcher_spawn (launcher, &error, program, "machine", bundle_path, headless ? "--headless" : NULL, NULL);
+  start->process = g_subprocess_launcher_spawn (launcher, &error, program, "machine", bundle_path, headless ? "--headless" : NULL,
+                                                NULL);
   g_subprocess_launcher_close (launcher);
   if (start->process == NULL)
     {

@@ -57,8 +57,8 @@ lodge_image_recognise (const char *path, GError **error)
     if (memcmp (head + limp_signs[i].offset, limp_signs[i].sign, limp_signs[i].size) == 0)
       return &limp_signs[i].kind;
   /* A fixed VHD has its sign in the last sector only. */
-  if (st.st_size > LIMP_HEAD && TEMP_FAILURE_RETRY (pread (fd, foot, sizeof foot, st.st_size - LIMP_HEAD)) == LIMP_HEAD &&
-      memcmp (foot, "conectix", 8) == 0)
+  if (st.st_size > LIMP_HEAD && TEMP_FAILURE_RETRY (pread (fd, foot, sizeof foot, st.st_size - LIMP_HEAD)) == LIMP_HEAD
+      && memcmp (foot, "conectix", 8) == 0)
     return &limp_vpc;
   return &limp_raw;
 }
@@ -76,7 +76,8 @@ limp_check_backing (const char *path, const char *backing, GError **error)
   if (real_backing == NULL)
     g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” stands on “%s”, which is missing."), path, backing);
   else if (prefix == NULL || !g_str_has_prefix (real_backing, prefix))
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” stands on “%s”, which is not in the same folder."), path, backing);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” stands on “%s”, which is not in the same folder."), path,
+                 backing);
   else
     return TRUE;
   return FALSE;
@@ -99,14 +100,15 @@ lodge_image_check (const char *path, gboolean link, GError **error)
   convert = !kind->native || backing != NULL;
   if (link && !kind->native)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” is a %s image. It can be copied, not used where it is."), path,
-                   kind->name);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” is a %s image. It can be copied, not used where it is."),
+                   path, kind->name);
       return FALSE;
     }
   tool = convert && !link ? g_find_program_in_path ("qemu-img") : NULL;
   if (convert && !link && tool == NULL)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” is a %s image. Install qemu-img to convert it."), path, kind->name);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” is a %s image. Install qemu-img to convert it."), path,
+                   kind->name);
       return FALSE;
     }
   return TRUE;
@@ -136,7 +138,8 @@ limp_check_space (const char *directory, guint64 wanted, GError **error)
     g_autofree char *wanted_text = g_format_size (wanted);
     g_autofree char *available_text = g_format_size (available);
 
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NO_SPACE, _("The disk image needs %s, and %s are free."), wanted_text, available_text);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NO_SPACE, _("The disk image needs %s, and %s are free."), wanted_text,
+                 available_text);
   }
   return FALSE;
 }
@@ -260,10 +263,11 @@ limp_follow (GSubprocess *process, guint64 total, LodgeOperation *operation, GCa
 }
 
 static gboolean
-limp_convert (const char *from_path, const char *from_format, const char *to_path, LodgeOperation *operation, GCancellable *cancellable,
-              GError **error)
+limp_convert (const char *from_path, const char *from_format, const char *to_path, LodgeOperation *operation,
+              GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE
+                                                                        | G_SUBPROCESS_FLAGS_STDERR_PIPE);
   g_autoptr (GSubprocess) process = NULL;
   g_autoptr (GBytes) complaint = NULL;
   g_autoptr (GError) local = NULL;
@@ -279,7 +283,8 @@ limp_convert (const char *from_path, const char *from_format, const char *to_pat
       g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _("qemu-img could not be started."), local->message);
       return FALSE;
     }
-  lodge_operation_begin_step (operation, _("Converting the disk image"), g_stat (from_path, &st) == 0 ? (guint64) st.st_size : 100);
+  lodge_operation_begin_step (operation, _("Converting the disk image"),
+                              g_stat (from_path, &st) == 0 ? (guint64) st.st_size : 100);
   limp_follow (process, lodge_operation_get_total_bytes (operation), operation, cancellable);
   if (g_cancellable_is_cancelled (cancellable))
     g_subprocess_force_exit (process);

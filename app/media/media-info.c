@@ -99,7 +99,8 @@ lmed_read (LodgeMediaInfo *self, int fd, GError **error)
     {
       gboolean is_iso = memcmp (sector + 1, "CD001", 5) == 0;
 
-      if (!is_iso && memcmp (sector + 1, "BEA01", 5) != 0 && memcmp (sector + 1, "NSR0", 4) != 0 && memcmp (sector + 1, "TEA01", 5) != 0)
+      if (!is_iso && memcmp (sector + 1, "BEA01", 5) != 0 && memcmp (sector + 1, "NSR0", 4) != 0
+          && memcmp (sector + 1, "TEA01", 5) != 0)
         break;
       is_disc = TRUE;
       if (!is_iso)
@@ -122,8 +123,8 @@ lmed_read (LodgeMediaInfo *self, int fd, GError **error)
       g_autofree char *has = g_format_size (self->size_bytes);
       g_autofree char *wants = g_format_size (claimed);
 
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is cut off: it has %s of %s. Download it again."), self->path, has,
-                   wants);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is cut off: it has %s of %s. Download it again."), self->path,
+                   has, wants);
       return FALSE;
     }
   return TRUE;

@@ -8,7 +8,7 @@
 struct _LodgeOs {
   GObject parent_instance;
   char *id, *name, *family, *distro, *search_text;
-  gint64 release_date; /* Julian day number */
+  gint64 release_date;                                                        /* Julian day number */
   guint64 minimum_memory, recommended_memory, minimum_disk, recommended_disk; /* bytes */
   guint recommended_cpus;
   gboolean needs_uefi;
@@ -16,8 +16,8 @@ struct _LodgeOs {
 
 struct _LodgeOsDatabase {
   GObject parent_instance;
-  GPtrArray *systems;  /* LodgeOs, sorted */
-  GHashTable *by_id;   /* id -> LodgeOs */
+  GPtrArray *systems; /* LodgeOs, sorted */
+  GHashTable *by_id;  /* id -> LodgeOs */
   gboolean loaded;
 };
 

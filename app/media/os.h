@@ -36,7 +36,8 @@ G_DECLARE_FINAL_TYPE (LodgeOsDatabase, lodge_os_database, LODGE, OS_DATABASE, GO
 LodgeOsDatabase *lodge_os_database_get_default (void);
 
 /** lodge_os_database_load_async: Reads osinfo-db on another thread, once; a missing database is an empty list, not an error. */
-void lodge_os_database_load_async (LodgeOsDatabase *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+void lodge_os_database_load_async (LodgeOsDatabase *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer user_data);
 gboolean lodge_os_database_load_finish (LodgeOsDatabase *self, GAsyncResult *result, GError **error);
 
 /** lodge_os_database_find: Returns: (transfer none) (nullable): by id; %NULL if unknown or not loaded yet. */

@@ -17,8 +17,8 @@ typedef struct {
  * What changed since the last pull.
  */
 typedef struct {
-  LodgePicture *picture;   /* (transfer full): the whole screen, XRGB8888, in memory that the guest goes on drawing in */
-  gboolean new_picture;    /* another picture than at the last pull (first pull, other size): all of it is damaged */
+  LodgePicture *picture; /* (transfer full): the whole screen, XRGB8888, in memory that the guest goes on drawing in */
+  gboolean new_picture;  /* another picture than at the last pull (first pull, other size): all of it is damaged */
   guint n_rects;
   LodgeRect rects[LODGE_FRAME_MAX_RECTS]; /* inside the picture */
 } LodgeFrame;

@@ -8,16 +8,11 @@
 
 /* The same names on the wire of Machine1, so that codes survive the way from a machine's process to the manager. */
 static const GDBusErrorEntry lerr_entries[] = {
-  { LODGE_ERROR_FAILED, LERR_PREFIX "Failed" },
-  { LODGE_ERROR_INVALID, LERR_PREFIX "Invalid" },
-  { LODGE_ERROR_EXISTS, LERR_PREFIX "Exists" },
-  { LODGE_ERROR_NOT_FOUND, LERR_PREFIX "NotFound" },
-  { LODGE_ERROR_BUSY, LERR_PREFIX "Busy" },
-  { LODGE_ERROR_NOT_RUNNING, LERR_PREFIX "NotRunning" },
-  { LODGE_ERROR_RUNNING, LERR_PREFIX "Running" },
-  { LODGE_ERROR_UNSUPPORTED, LERR_PREFIX "Unsupported" },
-  { LODGE_ERROR_NO_KVM, LERR_PREFIX "NoKvm" },
-  { LODGE_ERROR_NO_SPACE, LERR_PREFIX "NoSpace" },
+  { LODGE_ERROR_FAILED, LERR_PREFIX "Failed" },   { LODGE_ERROR_INVALID, LERR_PREFIX "Invalid" },
+  { LODGE_ERROR_EXISTS, LERR_PREFIX "Exists" },   { LODGE_ERROR_NOT_FOUND, LERR_PREFIX "NotFound" },
+  { LODGE_ERROR_BUSY, LERR_PREFIX "Busy" },       { LODGE_ERROR_NOT_RUNNING, LERR_PREFIX "NotRunning" },
+  { LODGE_ERROR_RUNNING, LERR_PREFIX "Running" }, { LODGE_ERROR_UNSUPPORTED, LERR_PREFIX "Unsupported" },
+  { LODGE_ERROR_NO_KVM, LERR_PREFIX "NoKvm" },    { LODGE_ERROR_NO_SPACE, LERR_PREFIX "NoSpace" },
   { LODGE_ERROR_CONFIG, LERR_PREFIX "Config" },
 };
 

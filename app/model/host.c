@@ -18,13 +18,10 @@ static GParamSpec *lhos_props[N_PROPS];
 
 G_DEFINE_FINAL_TYPE (LodgeHost, lodge_host, G_TYPE_OBJECT)
 
-G_DEFINE_ENUM_TYPE (LodgeKvmStatus, lodge_kvm_status,
-  G_DEFINE_ENUM_VALUE (LODGE_KVM_UNKNOWN, "unknown"),
-  G_DEFINE_ENUM_VALUE (LODGE_KVM_OK, "ok"),
-  G_DEFINE_ENUM_VALUE (LODGE_KVM_MISSING, "missing"),
-  G_DEFINE_ENUM_VALUE (LODGE_KVM_NO_CPU, "no-cpu"),
-  G_DEFINE_ENUM_VALUE (LODGE_KVM_FORBIDDEN, "forbidden"),
-  G_DEFINE_ENUM_VALUE (LODGE_KVM_UNUSABLE, "unusable"))
+G_DEFINE_ENUM_TYPE (LodgeKvmStatus, lodge_kvm_status, G_DEFINE_ENUM_VALUE (LODGE_KVM_UNKNOWN, "unknown"),
+                    G_DEFINE_ENUM_VALUE (LODGE_KVM_OK, "ok"), G_DEFINE_ENUM_VALUE (LODGE_KVM_MISSING, "missing"),
+                    G_DEFINE_ENUM_VALUE (LODGE_KVM_NO_CPU, "no-cpu"), G_DEFINE_ENUM_VALUE (LODGE_KVM_FORBIDDEN, "forbidden"),
+                    G_DEFINE_ENUM_VALUE (LODGE_KVM_UNUSABLE, "unusable"))
 
 LodgeHost *
 lodge_host_get_default (void)
@@ -103,11 +100,12 @@ lodge_host_get_remedy (LodgeHost *self)
   switch (self->kvm)
     {
     case LODGE_KVM_MISSING:
-      return _("The kernel's KVM module is not loaded. Load it with the command below. If that fails, look whether your distribution's "
-               "kernel comes with KVM.");
+      return _ (
+          "The kernel's KVM module is not loaded. Load it with the command below. If that fails, look whether your distribution's "
+          "kernel comes with KVM.");
     case LODGE_KVM_NO_CPU:
       return _("On most computers it only has to be switched on: restart, open the firmware's setup, and look for “Intel VT-x”, "
-               "“AMD-V” or “SVM”. Inside a virtual machine, its host has to pass virtualization on.");
+                "“AMD-V” or “SVM”. Inside a virtual machine, its host has to pass virtualization on.");
     case LODGE_KVM_FORBIDDEN:
       return _("Your user may not open /dev/kvm. Join the group that may with the command below, then log out and in again.");
     case LODGE_KVM_UNUSABLE:

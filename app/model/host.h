@@ -57,9 +57,9 @@ guint lodge_host_get_max_cpus (LodgeHost *self);          /* the most that a mac
 guint64 lodge_host_get_memory_bytes (LodgeHost *self);    /* the host's RAM */
 guint64 lodge_host_get_available_bytes (LodgeHost *self); /* of it free for use, when last asked */
 const char *lodge_host_get_cpu_model (LodgeHost *self);
-const char *lodge_host_get_bios_path (LodgeHost *self);    /* (nullable): SeaBIOS */
-const char *lodge_host_get_vgabios_path (LodgeHost *self); /* (nullable) */
-const char *lodge_host_get_uefi_path (LodgeHost *self);    /* (nullable): OVMF */
+const char *lodge_host_get_bios_path (LodgeHost *self);                 /* (nullable): SeaBIOS */
+const char *lodge_host_get_vgabios_path (LodgeHost *self);              /* (nullable) */
+const char *lodge_host_get_uefi_path (LodgeHost *self);                 /* (nullable): OVMF */
 gboolean lodge_host_has_feature (LodgeHost *self, const char *feature); /* "irqfd", "ioeventfd", "smm", "io_uring" */
 
 G_END_DECLS

@@ -95,7 +95,8 @@ llib_compare (gconstpointer a, gconstpointer b, gpointer data)
   int order = strcmp (key_a, key_b);
 
   return order != 0 ? order
-                    : strcmp (lodge_machine_get_path (LODGE_MACHINE ((gpointer) a)), lodge_machine_get_path (LODGE_MACHINE ((gpointer) b)));
+                    : strcmp (lodge_machine_get_path (LODGE_MACHINE ((gpointer) a)),
+                              lodge_machine_get_path (LODGE_MACHINE ((gpointer) b)));
 }
 
 static void

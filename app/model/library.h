@@ -77,8 +77,8 @@ char *lodge_library_delete_finish (LodgeLibrary *self, GAsyncResult *result, GEr
  * Brings a machine back from the trash.
  * Errors: LODGE_ERROR_NOT_FOUND the trash was emptied; LODGE_ERROR_EXISTS its place is taken.
  */
-void lodge_library_undo_delete_async (LodgeLibrary *self, const char *token, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                      gpointer user_data);
+void lodge_library_undo_delete_async (LodgeLibrary *self, const char *token, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer user_data);
 /** lodge_library_undo_delete_finish: Returns: (transfer full): the machine, in the list again; %NULL on error. */
 LodgeMachine *lodge_library_undo_delete_finish (LodgeLibrary *self, GAsyncResult *result, GError **error);
 

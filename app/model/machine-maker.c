@@ -127,8 +127,8 @@ lodge_make_job_run (LodgeMakeJob *job, GError **error)
   lmak_clean (job->directory);
   if (g_mkdtemp_full (unfinished, 0700) == NULL)
     {
-      g_set_error (error, LODGE_ERROR, errno == ENOSPC ? LODGE_ERROR_NO_SPACE : LODGE_ERROR_FAILED, _("“%s” cannot be written: %s"),
-                   job->directory, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, errno == ENOSPC ? LODGE_ERROR_NO_SPACE : LODGE_ERROR_FAILED,
+                   _("“%s” cannot be written: %s"), job->directory, g_strerror (errno));
       return NULL;
     }
   lock_fd = lodge_bundle_lock (unfinished, error);

@@ -20,10 +20,10 @@
 #include <sys/statvfs.h>
 
 #define LSPC_MIB ((guint64) 1 << 20)
-#define LSPC_NAME_MAX 100       /* characters */
-#define LSPC_NAME_BYTES_MAX 200 /* bytes: a file name has at most 255 */
-#define LSPC_MEMORY_MIN 4       /* MiB, the engine's own limit */
-#define LSPC_DEFAULT_MEMORY 2048 /* MiB */
+#define LSPC_NAME_MAX 100             /* characters */
+#define LSPC_NAME_BYTES_MAX 200       /* bytes: a file name has at most 255 */
+#define LSPC_MEMORY_MIN 4             /* MiB, the engine's own limit */
+#define LSPC_DEFAULT_MEMORY 2048      /* MiB */
 #define LSPC_DEFAULT_DISK (20 * 1024) /* MiB */
 
 typedef enum { LSPC_HAND_NAME = 1, LSPC_HAND_OS = 2, LSPC_HAND_MEMORY = 4, LSPC_HAND_CPUS = 8, LSPC_HAND_DISK = 16 } LspcHand;
@@ -76,11 +76,9 @@ static GParamSpec *lspc_props[N_PROPS];
 
 G_DEFINE_FINAL_TYPE (LodgeMachineSpec, lodge_machine_spec, G_TYPE_OBJECT)
 
-G_DEFINE_ENUM_TYPE (LodgeSource, lodge_source,
-  G_DEFINE_ENUM_VALUE (LODGE_SOURCE_ISO, "iso"),
-  G_DEFINE_ENUM_VALUE (LODGE_SOURCE_IMAGE, "image"),
-  G_DEFINE_ENUM_VALUE (LODGE_SOURCE_KERNEL, "kernel"),
-  G_DEFINE_ENUM_VALUE (LODGE_SOURCE_EMPTY, "empty"))
+G_DEFINE_ENUM_TYPE (LodgeSource, lodge_source, G_DEFINE_ENUM_VALUE (LODGE_SOURCE_ISO, "iso"),
+                    G_DEFINE_ENUM_VALUE (LODGE_SOURCE_IMAGE, "image"), G_DEFINE_ENUM_VALUE (LODGE_SOURCE_KERNEL, "kernel"),
+                    G_DEFINE_ENUM_VALUE (LODGE_SOURCE_EMPTY, "empty"))
 
 static void lspc_judge (LodgeMachineSpec *self);
 
@@ -269,8 +267,7 @@ lspc_on_media_loaded_cb (GObject *object, GAsyncResult *result, gpointer user_da
   self->media = g_steal_pointer (&media);
   g_set_str (&self->media_problem, error != NULL ? error->message : NULL);
   lspc_notify (self, PROP_MEDIA);
-  if (!(self->by_hand & LSPC_HAND_OS) && self->media != NULL &&
-      g_set_str (&self->os_id, lodge_media_info_get_os_id (self->media)))
+  if (!(self->by_hand & LSPC_HAND_OS) && self->media != NULL && g_set_str (&self->os_id, lodge_media_info_get_os_id (self->media)))
     lspc_notify (self, PROP_OS_ID);
   lspc_apply_defaults (self);
   lspc_end_detection (self);
@@ -403,8 +400,8 @@ lspc_dup_hint (LodgeMachineSpec *self)
 
   if (self->media != NULL && !lodge_media_info_get_boots_bios (self->media))
     return lodge_media_info_get_boots_uefi (self->media)
-             ? g_strdup (_("This disc starts only with UEFI firmware, which the machine does not have."))
-             : g_strdup (_("A computer cannot start from this disc."));
+               ? g_strdup (_("This disc starts only with UEFI firmware, which the machine does not have."))
+               : g_strdup (_("A computer cannot start from this disc."));
   if (os != NULL && lodge_os_get_needs_uefi (os))
     return g_strdup_printf (_("%s needs UEFI firmware, which the machine does not have."), lodge_os_get_name (os));
   if (os != NULL && self->memory_mib < lodge_machine_spec_get_minimum_memory_mib (self))
@@ -551,7 +548,9 @@ lodge_machine_spec_set_setting (LodgeMachineSpec *self, const char *group, const
     }
   if (!is_plain && g_str_equal (key, "class") && value != NULL)
     g_set_str (&class_name, value);
-  if (!lodge_bundle_setting_check (group, is_plain ? NULL : class_name, key, value, error))
+  /* Taking out a device needs no judgement on what it was. */
+  if ((value != NULL || !g_str_equal (key, "class") || !g_key_file_has_group (conf, group))
+      && !lodge_bundle_setting_check (group, is_plain ? NULL : class_name, key, value, error))
     return FALSE;
   override = g_new0 (LspcOverride, 1);
   override->group = g_strdup (group);
@@ -607,7 +606,8 @@ lspc_on_made_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 }
 
 void
-lodge_machine_spec_create_async (LodgeMachineSpec *self, LodgeOperation *operation, GAsyncReadyCallback callback, gpointer user_data)
+lodge_machine_spec_create_async (LodgeMachineSpec *self, LodgeOperation *operation, GAsyncReadyCallback callback,
+                                 gpointer user_data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
   g_autoptr (GTask) thread = NULL;
@@ -710,7 +710,8 @@ lspc_on_host_known_cb (GObject *object, GAsyncResult *result, gpointer user_data
 }
 
 void
-lodge_machine_spec_prepare_async (LodgeMachineSpec *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+lodge_machine_spec_prepare_async (LodgeMachineSpec *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                  gpointer user_data)
 {
   GTask *task = g_task_new (self, cancellable, callback, user_data);
 
@@ -734,9 +735,10 @@ lodge_machine_spec_guess_source (const char *path)
     const char *ending;
     LodgeSource source;
   } endings[] = {
-    { ".iso", LODGE_SOURCE_ISO },   { ".qcow2", LODGE_SOURCE_IMAGE }, { ".qcow", LODGE_SOURCE_IMAGE }, { ".img", LODGE_SOURCE_IMAGE },
-    { ".raw", LODGE_SOURCE_IMAGE }, { ".vmdk", LODGE_SOURCE_IMAGE },  { ".vdi", LODGE_SOURCE_IMAGE },  { ".vhd", LODGE_SOURCE_IMAGE },
-    { ".vhdx", LODGE_SOURCE_IMAGE }, { ".hdd", LODGE_SOURCE_IMAGE },  { ".qed", LODGE_SOURCE_IMAGE },
+    { ".iso", LODGE_SOURCE_ISO },   { ".qcow2", LODGE_SOURCE_IMAGE }, { ".qcow", LODGE_SOURCE_IMAGE },
+    { ".img", LODGE_SOURCE_IMAGE }, { ".raw", LODGE_SOURCE_IMAGE },   { ".vmdk", LODGE_SOURCE_IMAGE },
+    { ".vdi", LODGE_SOURCE_IMAGE }, { ".vhd", LODGE_SOURCE_IMAGE },   { ".vhdx", LODGE_SOURCE_IMAGE },
+    { ".hdd", LODGE_SOURCE_IMAGE }, { ".qed", LODGE_SOURCE_IMAGE },
   };
   static const char *const kernels[] = { "vmlinuz", "vmlinux", "bzimage", "linux" };
   g_autofree char *base = g_path_get_basename (path);

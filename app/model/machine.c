@@ -46,39 +46,31 @@ static guint lmac_signals[N_SIGNALS];
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LodgeMachine, lodge_machine, G_TYPE_OBJECT)
 #define LMAC_PRIV(self) ((LodgeMachinePrivate *) lodge_machine_get_instance_private (self))
 
-G_DEFINE_ENUM_TYPE (LodgeMachineState, lodge_machine_state,
-  G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_OFF, "off"),
-  G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_STARTING, "starting"),
-  G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_RUNNING, "running"),
-  G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_PAUSED, "paused"),
-  G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_FAILED, "failed"),
-  G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_BROKEN, "broken"))
+G_DEFINE_ENUM_TYPE (LodgeMachineState, lodge_machine_state, G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_OFF, "off"),
+                    G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_STARTING, "starting"),
+                    G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_RUNNING, "running"),
+                    G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_PAUSED, "paused"),
+                    G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_FAILED, "failed"),
+                    G_DEFINE_ENUM_VALUE (LODGE_MACHINE_STATE_BROKEN, "broken"))
 
-G_DEFINE_ENUM_TYPE (LodgeReason, lodge_reason,
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_NONE, "none"),
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_REQUEST, "request"),
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_GUEST, "guest"),
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_NO_SPACE, "no-space"),
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_IO_ERROR, "io-error"),
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_FAULT, "fault"),
-  G_DEFINE_ENUM_VALUE (LODGE_REASON_LOST, "lost"))
+G_DEFINE_ENUM_TYPE (LodgeReason, lodge_reason, G_DEFINE_ENUM_VALUE (LODGE_REASON_NONE, "none"),
+                    G_DEFINE_ENUM_VALUE (LODGE_REASON_REQUEST, "request"), G_DEFINE_ENUM_VALUE (LODGE_REASON_GUEST, "guest"),
+                    G_DEFINE_ENUM_VALUE (LODGE_REASON_NO_SPACE, "no-space"),
+                    G_DEFINE_ENUM_VALUE (LODGE_REASON_IO_ERROR, "io-error"), G_DEFINE_ENUM_VALUE (LODGE_REASON_FAULT, "fault"),
+                    G_DEFINE_ENUM_VALUE (LODGE_REASON_LOST, "lost"))
 
-G_DEFINE_ENUM_TYPE (LodgeVerb, lodge_verb,
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_START, "start"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_START_HEADLESS, "start-headless"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_PAUSE, "pause"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_RESUME, "resume"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_SHUT_DOWN, "shut-down"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_RESET, "reset"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_FORCE_OFF, "force-off"),
-  G_DEFINE_ENUM_VALUE (LODGE_VERB_SHOW_WINDOW, "show-window"))
+G_DEFINE_ENUM_TYPE (LodgeVerb, lodge_verb, G_DEFINE_ENUM_VALUE (LODGE_VERB_START, "start"),
+                    G_DEFINE_ENUM_VALUE (LODGE_VERB_START_HEADLESS, "start-headless"),
+                    G_DEFINE_ENUM_VALUE (LODGE_VERB_PAUSE, "pause"), G_DEFINE_ENUM_VALUE (LODGE_VERB_RESUME, "resume"),
+                    G_DEFINE_ENUM_VALUE (LODGE_VERB_SHUT_DOWN, "shut-down"), G_DEFINE_ENUM_VALUE (LODGE_VERB_RESET, "reset"),
+                    G_DEFINE_ENUM_VALUE (LODGE_VERB_FORCE_OFF, "force-off"),
+                    G_DEFINE_ENUM_VALUE (LODGE_VERB_SHOW_WINDOW, "show-window"))
 
-G_DEFINE_FLAGS_TYPE (LodgeCapabilities, lodge_capabilities,
-  G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_MEDIUM, "medium"),
-  G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_SCREENSHOT, "screenshot"),
-  G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_KEYBOARD, "keyboard"),
-  G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_SERIAL, "serial"),
-  G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_DELETE, "delete"))
+G_DEFINE_FLAGS_TYPE (LodgeCapabilities, lodge_capabilities, G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_MEDIUM, "medium"),
+                     G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_SCREENSHOT, "screenshot"),
+                     G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_KEYBOARD, "keyboard"),
+                     G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_SERIAL, "serial"),
+                     G_DEFINE_ENUM_VALUE (LODGE_CAPABILITY_DELETE, "delete"))
 
 /* The states in which each verb makes sense, and whether it may come while another is under way. */
 #define LMAC_IN(state) (1u << LODGE_MACHINE_STATE_##state)
@@ -102,26 +94,26 @@ lmac_notify (LodgeMachine *self, guint prop)
   g_object_notify_by_pspec (G_OBJECT (self), lmac_props[prop]);
 }
 
-#define LMAC_GETTER(type, field) \
+#define LMAC_GETTER(type, field)                      \
   type lodge_machine_get_##field (LodgeMachine *self) \
-  { \
-    return LMAC_PRIV (self)->field; \
+  {                                                   \
+    return LMAC_PRIV (self)->field;                   \
   }
-#define LMAC_STRING(field, PROP) \
-  LMAC_GETTER (const char *, field) \
+#define LMAC_STRING(field, PROP)                                          \
+  LMAC_GETTER (const char *, field)                                       \
   void _lodge_machine_set_##field (LodgeMachine *self, const char *value) \
-  { \
-    if (g_set_str (&LMAC_PRIV (self)->field, value)) \
-      lmac_notify (self, PROP); \
+  {                                                                       \
+    if (g_set_str (&LMAC_PRIV (self)->field, value))                      \
+      lmac_notify (self, PROP);                                           \
   }
-#define LMAC_PLAIN(type, field, PROP) \
-  LMAC_GETTER (type, field) \
+#define LMAC_PLAIN(type, field, PROP)                              \
+  LMAC_GETTER (type, field)                                        \
   void _lodge_machine_set_##field (LodgeMachine *self, type value) \
-  { \
-    if (LMAC_PRIV (self)->field == value) \
-      return; \
-    LMAC_PRIV (self)->field = value; \
-    lmac_notify (self, PROP); \
+  {                                                                \
+    if (LMAC_PRIV (self)->field == value)                          \
+      return;                                                      \
+    LMAC_PRIV (self)->field = value;                               \
+    lmac_notify (self, PROP);                                      \
   }
 
 LMAC_STRING (name, PROP_NAME)

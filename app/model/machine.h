@@ -80,8 +80,8 @@ typedef enum {
   LODGE_CAPABILITY_MEDIUM = 1 << 0,     /* has a drive whose medium can be changed */
   LODGE_CAPABILITY_SCREENSHOT = 1 << 1, /* has a screen */
   LODGE_CAPABILITY_KEYBOARD = 1 << 2,
-  LODGE_CAPABILITY_SERIAL = 1 << 3,     /* has a serial port that can be attached to */
-  LODGE_CAPABILITY_DELETE = 1 << 4,     /* can be moved to the trash */
+  LODGE_CAPABILITY_SERIAL = 1 << 3, /* has a serial port that can be attached to */
+  LODGE_CAPABILITY_DELETE = 1 << 4, /* can be moved to the trash */
 } LodgeCapabilities;
 
 #define LODGE_TYPE_MACHINE_STATE (lodge_machine_state_get_type ())
@@ -118,10 +118,10 @@ struct _LodgeMachineClass {
   /* Called with the verb already checked by lodge_machine_can(). */
   void (*act) (LodgeMachine *self, LodgeVerb verb, GTask *task);
   void (*change_medium) (LodgeMachine *self, const char *device_id, const char *path, gboolean force, GTask *task);
-  void (*screenshot) (LodgeMachine *self, GTask *task);                          /* -> LodgePicture, full size, RGB888 */
+  void (*screenshot) (LodgeMachine *self, GTask *task); /* -> LodgePicture, full size, RGB888 */
   void (*send_keys) (LodgeMachine *self, const guint *codes, gsize n, GTask *task);
   void (*type_text) (LodgeMachine *self, const char *text, GTask *task);
-  void (*read_text) (LodgeMachine *self, GTask *task);                           /* -> char * */
+  void (*read_text) (LodgeMachine *self, GTask *task);                                             /* -> char * */
   void (*attach_serial) (LodgeMachine *self, const char *device_id, gboolean replay, GTask *task); /* -> GSocketConnection */
   void (*watch_thumbnail) (LodgeMachine *self, gboolean on);
   gpointer padding[8];
@@ -181,7 +181,8 @@ void lodge_machine_change_medium_async (LodgeMachine *self, const char *device_i
 gboolean lodge_machine_change_medium_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 
 /** lodge_machine_screenshot_async: Errors: LODGE_ERROR_NOT_RUNNING; LODGE_ERROR_UNSUPPORTED without a screen. */
-void lodge_machine_screenshot_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+void lodge_machine_screenshot_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                     gpointer user_data);
 /** lodge_machine_screenshot_finish: Returns: (transfer full): the screen at full size, a still RGB888 copy. */
 LodgePicture *lodge_machine_screenshot_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 
@@ -204,7 +205,8 @@ void lodge_machine_type_async (LodgeMachine *self, const char *text, GCancellabl
 gboolean lodge_machine_type_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 
 /** lodge_machine_read_text_async: Errors: LODGE_ERROR_UNSUPPORTED in a graphics mode. */
-void lodge_machine_read_text_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+void lodge_machine_read_text_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer user_data);
 /** lodge_machine_read_text_finish: Returns: (transfer full): the text screen, one line a row. */
 char *lodge_machine_read_text_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 

@@ -166,8 +166,8 @@ GBytes *
 lodge_picture_encode_png (LodgePicture *self, GError **error)
 {
   g_autoptr (LodgePicture) still = lodge_picture_copy (self);
-  g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new_from_bytes (still->bytes, GDK_COLORSPACE_RGB, FALSE, 8, still->width,
-                                                            still->height, (int) still->stride);
+  g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new_from_bytes (still->bytes, GDK_COLORSPACE_RGB, FALSE, 8, still->width, still->height,
+                                                            (int) still->stride);
   char *png = NULL;
   gsize size = 0;
 
@@ -200,8 +200,7 @@ lodge_picture_decode_png (GBytes *png, GError **error)
     return NULL;
   g_signal_connect (loader, "size-prepared", G_CALLBACK (lpic_on_size_prepared_cb), &too_large);
   written = gdk_pixbuf_loader_write_bytes (loader, png, NULL);
-  if (!gdk_pixbuf_loader_close (loader, NULL) || !written || too_large ||
-      (pixbuf = gdk_pixbuf_loader_get_pixbuf (loader)) == NULL)
+  if (!gdk_pixbuf_loader_close (loader, NULL) || !written || too_large || (pixbuf = gdk_pixbuf_loader_get_pixbuf (loader)) == NULL)
     {
       g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("The picture cannot be read."));
       return NULL;
@@ -233,9 +232,9 @@ lpic_save_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
   GError *error = NULL;
   g_autoptr (GBytes) png = lodge_picture_encode_png (picture, &error);
 
-  if (png == NULL ||
-      !g_file_set_contents_full (path, g_bytes_get_data (png, NULL), (gssize) g_bytes_get_size (png),
-                                 G_FILE_SET_CONTENTS_CONSISTENT, 0666, &error))
+  if (png == NULL
+      || !g_file_set_contents_full (path, g_bytes_get_data (png, NULL), (gssize) g_bytes_get_size (png),
+                                    G_FILE_SET_CONTENTS_CONSISTENT, 0666, &error))
     g_task_return_error (task, error);
   else
     g_task_return_boolean (task, TRUE);

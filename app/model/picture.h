@@ -33,8 +33,8 @@ LodgePicture *lodge_picture_ref (LodgePicture *self);
 void lodge_picture_unref (LodgePicture *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LodgePicture, lodge_picture_unref)
 
-int lodge_picture_get_width (LodgePicture *self);   /* pixels */
-int lodge_picture_get_height (LodgePicture *self);  /* pixels */
+int lodge_picture_get_width (LodgePicture *self);    /* pixels */
+int lodge_picture_get_height (LodgePicture *self);   /* pixels */
 gsize lodge_picture_get_stride (LodgePicture *self); /* bytes */
 LodgePictureFormat lodge_picture_get_format (LodgePicture *self);
 

@@ -130,8 +130,8 @@ lodge_trash_restore (const char *token, GError **error)
       if (errno == EEXIST)
         g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _("“%s” is there already."), lines[1]);
       else
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s: %s", _("The machine could not be brought back from the trash."),
-                     lines[0], g_strerror (errno));
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s: %s",
+                     _("The machine could not be brought back from the trash."), lines[0], g_strerror (errno));
       return NULL;
     }
   ltra_remove_info (lines[0]);
