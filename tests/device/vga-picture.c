@@ -967,6 +967,116 @@ a_surface_outlives_its_mode (void)
   vmm_surface_unref (surface);
 }
 
+/* With "-m perf" only: what a pull costs. The bounds are loose; the numbers are for reading. */
+
+static gint64
+cpu_ns (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
+}
+
+/* Microseconds of this thread's processor time for one pull. */
+static double
+pull_us (VgaTest *test, VmmViewer *viewer, void (*change) (VgaTest *test, guint i))
+{
+  gint64 total = 0;
+
+  for (guint i = 0; i < 200; i++)
+    {
+      g_auto (VmmFrame) frame = { 0 };
+      gint64 before;
+
+      if (change != NULL)
+        change (test, i);
+      before = cpu_ns ();
+      vmm_viewer_pull (viewer, &frame);
+      total += cpu_ns () - before;
+    }
+  return (double) total / 200 / 1000;
+}
+
+static void
+change_nothing (VgaTest *test, guint i)
+{
+}
+
+static void
+change_one_cell (VgaTest *test, guint i)
+{
+  vga_test_put (test, 40, 12, (guint8) i, 0x07);
+}
+
+static void
+change_all_cells (VgaTest *test, guint i)
+{
+  for (guint j = 0; j < 80 * 25; j++)
+    vga_test_put (test, j % 80, j / 80, (guint8) (i + j), (guint8) (j >> 3));
+}
+
+static void
+change_palette (VgaTest *test, guint i)
+{
+  vga_test_color (test, 7, (guint8) (i & 63), 0, 0);
+}
+
+static void
+change_page (VgaTest *test, guint i)
+{
+  vmm_slot_mark_dirty (test->board->machine->memory, vmm_pci_device_get_bar_slot (&test->vga->pci, 0), (i % 1000) * 4096, 4096);
+}
+
+static void
+change_everything (VgaTest *test, guint i)
+{
+  vmm_slot_mark_dirty (test->board->machine->memory, vmm_pci_device_get_bar_slot (&test->vga->pci, 0), 0, test->vga->vram_size);
+}
+
+static void
+pulls_are_quick (void)
+{
+  static const struct {
+    guint16 width, height, bpp;
+  } modes[] = { { 1024, 768, 8 }, { 1024, 768, 16 }, { 1024, 768, 32 }, { 3840, 2160, 16 }, { 3840, 2160, 32 } };
+  VgaTest test;
+  VmmViewer *viewer;
+  double us;
+
+  start_text (&test);
+  for (guint i = 0; i < 256; i++)
+    vga_test_set_glyph (&test, 0, (guint8) i, glyph_frame);
+  viewer = vmm_console_add_viewer (test.console);
+  pull_us (&test, viewer, change_all_cells);
+  g_test_message ("text, nothing changed: %.1f µs", pull_us (&test, viewer, change_nothing));
+  g_test_message ("text, one cell changed: %.1f µs", pull_us (&test, viewer, change_one_cell));
+  us = pull_us (&test, viewer, change_all_cells);
+  g_test_minimized_result (us, "text, all 2000 cells changed: %.1f µs", us);
+  g_assert_cmpfloat (us, <, 1000);
+  g_test_message ("text, palette changed: %.1f µs", pull_us (&test, viewer, change_palette));
+  vga_test_set_mode (&test, &vga_test_mode_12);
+  g_test_message ("640×480×4, palette changed: %.1f µs", pull_us (&test, viewer, change_palette));
+  vga_test_set_mode (&test, &vga_test_mode_13);
+  g_test_message ("320×200×8, palette changed: %.1f µs", pull_us (&test, viewer, change_palette));
+  vmm_viewer_free (viewer);
+  vga_test_clear (&test);
+
+  for (guint i = 0; i < G_N_ELEMENTS (modes); i++)
+    {
+      vga_test_init (&test, "64");
+      map_bars (&test);
+      vga_test_vbe (&test, modes[i].width, modes[i].height, modes[i].bpp, 0);
+      viewer = vmm_console_add_viewer (test.console);
+      pull_us (&test, viewer, change_everything);
+      g_test_message ("%u×%u×%u: nothing %.1f µs, one page %.1f µs, everything %.1f µs", modes[i].width, modes[i].height,
+                      modes[i].bpp, pull_us (&test, viewer, change_nothing), pull_us (&test, viewer, change_page),
+                      pull_us (&test, viewer, change_everything));
+      vmm_viewer_free (viewer);
+      vga_test_clear (&test);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -996,5 +1106,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/vga/vbe/planar-uses-banks-and-its-own-geometry", planar_vbe_uses_banks_and_its_own_geometry);
   g_test_add_func ("/vga/hostile/absurd-geometry-is-bounded", absurd_geometry_is_bounded);
   g_test_add_func ("/vga/surface/outlives-its-mode", a_surface_outlives_its_mode);
+  if (g_test_perf ())
+    g_test_add_func ("/vga/speed/pulls-are-quick", pulls_are_quick);
   return g_test_run ();
 }

@@ -161,20 +161,30 @@ vgad_linear_bytes (const VmmVgaMode *mode)
     }
 }
 
-static inline guint32
-vgad_555 (guint32 v)
+/* Eight pixels at a time: widths are multiples of eight. */
+typedef guint16 VgadPixels16 __attribute__ ((vector_size (16)));
+typedef guint32 VgadPixels32 __attribute__ ((vector_size (32)));
+
+static inline void
+vgad_draw_high_color (const guint8 *in, guint32 *out, gint32 width, guint red_shift, guint green_bits, gboolean big_endian)
 {
-  guint32 r = v >> 10 & 0x1f, g = v >> 5 & 0x1f, b = v & 0x1f;
+  guint green_mask = (1u << green_bits) - 1, green_up = 8 - green_bits, green_down = 2 * green_bits - 8;
 
-  return (r << 3 | r >> 2) << 16 | (g << 3 | g >> 2) << 8 | (b << 3 | b >> 2);
-}
+  for (gint32 x = 0; x < width; x += 8)
+    {
+      VgadPixels16 raw;
+      VgadPixels32 v, r, g, b;
 
-static inline guint32
-vgad_565 (guint32 v)
-{
-  guint32 r = v >> 11 & 0x1f, g = v >> 5 & 0x3f, b = v & 0x1f;
-
-  return (r << 3 | r >> 2) << 16 | (g << 2 | g >> 4) << 8 | (b << 3 | b >> 2);
+      memcpy (&raw, in + 2 * x, sizeof raw);
+      if (big_endian)
+        raw = raw << 8 | raw >> 8;
+      v = __builtin_convertvector (raw, VgadPixels32);
+      r = v >> red_shift & 0x1f;
+      g = v >> 5 & green_mask;
+      b = v & 0x1f;
+      v = (r << 3 | r >> 2) << 16 | (g << green_up | g >> green_down) << 8 | (b << 3 | b >> 2);
+      memcpy (out + x, &v, sizeof v);
+    }
 }
 
 static void
@@ -190,12 +200,10 @@ vgad_draw_linear (const VmmVga *vga, const guint8 *in, guint32 *out)
         out[x] = vga->palette[in[x]];
       break;
     case VMM_VGA_LINEAR_15:
-      for (gint32 x = 0; x < width; x++, in += 2)
-        out[x] = vgad_555 (mode->big_endian ? (guint32) in[0] << 8 | in[1] : (guint32) in[1] << 8 | in[0]);
+      vgad_draw_high_color (in, out, width, 10, 5, mode->big_endian != 0);
       break;
     case VMM_VGA_LINEAR_16:
-      for (gint32 x = 0; x < width; x++, in += 2)
-        out[x] = vgad_565 (mode->big_endian ? (guint32) in[0] << 8 | in[1] : (guint32) in[1] << 8 | in[0]);
+      vgad_draw_high_color (in, out, width, 11, 6, mode->big_endian != 0);
       break;
     case VMM_VGA_LINEAR_24:
       for (gint32 x = 0; x < width; x++, in += 3)
