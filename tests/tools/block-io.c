@@ -2,6 +2,7 @@
 /* Commands on a disk image through the engine's block layer: what qemu-io is to QEMU. */
 #include "block-client.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ static const char usage[] =
   "  read [-P BYTE] OFFSET LEN    with -P: fails unless every byte is BYTE\n"
   "  zero OFFSET LEN | discard OFFSET LEN | flush | size\n"
   "  awrite [-P BYTE] OFFSET LEN  like write, does not wait; “wait” does; at most 64 are under way\n"
-  "  load FILE OFFSET | dump FILE OFFSET LEN\n"
+  "  load FILE OFFSET LEN FROM    writes LEN bytes of FILE from its offset FROM; “aload” does not wait\n"
+  "  dump FILE OFFSET LEN\n"
   "  bench read|write seq|rand DEPTH BLOCK COUNT   prints MB/s and operations a second\n";
 
 typedef struct {
@@ -85,20 +87,23 @@ tool_bench (Tool *tool, char **args)
 }
 
 static void
-tool_load (Tool *tool, const char *command, const char *file, guint64 offset)
+tool_load (Tool *tool, const char *command, char **args)
 {
-  g_autofree char *buf = NULL;
-  g_autofree guint8 *padded = NULL;
-  gsize len;
+  g_autofree guint8 *buf = g_malloc (parse_size (args[3]));
+  guint64 offset = parse_size (args[2]), len = parse_size (args[3]);
+  FILE *in = fopen (args[1], "rb");
 
-  if (!g_file_get_contents (file, &buf, &len, NULL))
+  if (in == NULL || fseeko (in, (off_t) parse_size (args[4]), SEEK_SET) != 0 || fread (buf, 1, len, in) != len)
+    tool_report (tool, command, -EIO);
+  else if (args[0][0] != 'a')
+    tool_report (tool, command, block_client_do (tool->client, VMM_BLOCK_WRITE, offset, buf, len));
+  else
     {
-      tool_report (tool, command, -ENOENT);
-      return;
+      block_client_wait_below (tool->client, 64);
+      block_client_start (tool->client, VMM_BLOCK_WRITE, offset, buf, len, NULL, NULL);
     }
-  padded = g_malloc0 ((len + 511) / 512 * 512);
-  memcpy (padded, buf, len);
-  tool_report (tool, command, block_client_do (tool->client, VMM_BLOCK_WRITE, offset, padded, (len + 511) / 512 * 512));
+  if (in != NULL)
+    fclose (in);
 }
 
 static void
@@ -153,8 +158,8 @@ tool_run (Tool *tool, const char *command)
     r = block_client_do (tool->client, VMM_BLOCK_WRITE_ZEROES, offset, NULL, len);
   else if (g_str_equal (verb, "discard"))
     r = block_client_do (tool->client, VMM_BLOCK_DISCARD, offset, NULL, len);
-  else if (g_str_equal (verb, "load") && argc == 3)
-    tool_load (tool, command, args[1], parse_size (args[2]));
+  else if ((g_str_equal (verb, "load") || g_str_equal (verb, "aload")) && argc == 5)
+    tool_load (tool, command, args);
   else if (g_str_equal (verb, "dump") && argc == 4)
     tool_dump (tool, command, args[1], parse_size (args[2]), parse_size (args[3]));
   else if (g_str_equal (verb, "bench") && argc == 6)

@@ -15,15 +15,24 @@ typedef struct _VmmNodeClass VmmNodeClass;
 typedef enum {
   VMM_EXTENT_ZERO,
   VMM_EXTENT_DATA,  /* at @offset of @file */
-  VMM_EXTENT_CODED, /* only read_coded() of @node gets at it */
+  VMM_EXTENT_CODED, /* only read_coded() of @node gets at it; within one cluster */
 } VmmExtentKind;
 
 typedef struct {
   VmmExtentKind kind;
   VmmFile *file;
-  guint64 offset;
+  guint64 offset; /* CODED: the guest's */
+  guint64 coded;  /* the format's */
   VmmNode *node;
 } VmmExtent;
+
+/* The files that lead to a backing file, from the last one up to the guest's own image. */
+typedef struct _VmmNodeChain VmmNodeChain;
+struct _VmmNodeChain {
+  const VmmFile *file;
+  const VmmNodeChain *above;
+  guint depth;
+};
 
 /* An image format. */
 struct _VmmNodeClass {
@@ -42,8 +51,8 @@ struct _VmmNodeClass {
    * Returns 0, -EAGAIN (only blocking tells), another -errno. Iothread or worker.
    */
   int (*map) (VmmNode *node, guint64 offset, guint64 *len, gboolean may_block, VmmExtent *ret_extent);
-  /* Reads bytes of one extent of the kind CODED. Worker. */
-  int (*read_coded) (VmmNode *node, guint64 offset, gpointer buf, gsize len);
+  /* Reads bytes of one extent of the kind CODED, from its beginning. Worker. */
+  int (*read_coded) (VmmNode *node, const VmmExtent *extent, gpointer buf, gsize len);
 };
 
 /* An image of a chain; the first belongs to the guest, the ones behind it are only read. */
@@ -96,6 +105,9 @@ void vmm_request_copy_in (VmmBlockRequest *req, guint64 pos, gconstpointer buf, 
 /* Appends the memory of @len bytes from @pos to @iov (of struct iovec). */
 void vmm_request_append_iov (VmmBlockRequest *req, guint64 pos, guint64 len, GArray *iov);
 
+/* The first error is the result. The holds stay. */
+void vmm_request_set_error (VmmBlockRequest *req, int result);
+
 /* Has @req started again from its beginning once nothing holds it, for a format that must try another way. Iothread. */
 void vmm_block_restart (VmmBlockRequest *req);
 
@@ -110,10 +122,10 @@ VmmBlockRequest *vmm_block_take_work (VmmBlock *block);
 
 /**
  * vmm_node_open:
- * @depth: 0 for the guest's own image
+ * @chain: (nullable): what is above it; NULL for the guest's own image
  * Opens and locks an image and what is behind it.
  */
-VmmNode *vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFlags flags, guint depth, GError **error);
+VmmNode *vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFlags flags, const VmmNodeChain *chain, GError **error);
 void vmm_node_close (VmmNode *node);
 /* Reads through the chain; zeros behind the end. Worker. Returns 0 or -errno. */
 int vmm_node_read (VmmNode *node, guint64 offset, gpointer buf, gsize len);

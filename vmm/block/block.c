@@ -112,12 +112,18 @@ blk_finish (VmmBlock *block, VmmBlockRequest *req)
 }
 
 void
+vmm_request_set_error (VmmBlockRequest *req, int result)
+{
+  if (result < 0)
+    g_atomic_int_compare_and_exchange (&vmm_request_state (req)->result, 0, result);
+}
+
+void
 vmm_request_release (VmmBlockRequest *req, int result)
 {
   VmmRequestState *state = vmm_request_state (req);
 
-  if (result < 0)
-    g_atomic_int_compare_and_exchange (&state->result, 0, result);
+  vmm_request_set_error (req, result);
   if (g_atomic_int_dec_and_test (&state->holds))
     blk_finish (state->block, req);
 }
@@ -587,7 +593,7 @@ vmm_block_open (const char *path, const char *format, VmmBlockFlags flags, VmmIo
   blk_list_init (&block->finished);
   blk_list_init (&block->stalled);
   blk_list_init (&block->work);
-  block->top = vmm_node_open (block, path, format, file_flags, 0, error);
+  block->top = vmm_node_open (block, path, format, file_flags, NULL, error);
   if (block->top != NULL)
     block->io = vmm_io_new (iothread, blk_run, block, error);
   if (block->io == NULL)

@@ -125,6 +125,13 @@ vmm_file_free (VmmFile *file)
   g_free (file);
 }
 
+void
+vmm_file_drop_direct (VmmFile *file)
+{
+  close (file->direct_fd);
+  file->direct_fd = -1;
+}
+
 /* Locks. A holder of permission i has a shared lock on byte 100 + i, one who does not share permission i on byte 200 + i. */
 
 #define FILE_LOCK_PERM 100

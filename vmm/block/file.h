@@ -53,6 +53,9 @@ VmmFile *vmm_file_open (const char *path, VmmFileFlags flags, GError **error);
 void vmm_file_free (VmmFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmmFile, vmm_file_free)
 
+/* Only through the page cache from now on. Nothing in flight. */
+void vmm_file_drop_direct (VmmFile *file);
+
 /**
  * vmm_file_lock:
  * @exclusive: we write: nobody else may have it open; else nobody may write

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "block/block-private.h"
+#include "block/qcow2.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +52,26 @@ vmm_image_probe (const char *path, GError **error)
           return NULL;
         }
       info->size_bytes = ((guint64) size + 511) / 512 * 512;
+    }
+  else if (g_str_equal (format, "qcow2"))
+    {
+      VmmQcow2Header header;
+      g_autofree char *backing = NULL;
+      GError *sub_error = NULL;
+
+      if (!vmm_qcow2_header_read (file, &header, error))
+        return NULL;
+      backing = vmm_qcow2_header_dup_backing_path (&header, path, &sub_error);
+      if (backing != NULL)
+        info->backing_path = g_canonicalize_filename (backing, NULL);
+      info->backing_format = g_strdup (header.backing_format);
+      info->size_bytes = header.size / 512 * 512;
+      vmm_qcow2_header_clear (&header);
+      if (sub_error != NULL)
+        {
+          g_propagate_error (error, sub_error);
+          return NULL;
+        }
     }
   else
     {
@@ -109,21 +129,80 @@ img_rename (const char *temporary, const char *path)
   return 0;
 }
 
-gboolean
-vmm_image_create (const char *path, const char *format, guint64 size_bytes, const char *backing_path, const char *backing_format, GError **error)
+/* How @backing_path is written into an image at @path: relative to its directory if that does not lead upwards over the root. */
+static char *
+img_relative_name (const char *path, const char *backing_path)
 {
-  g_autofree char *temporary = NULL;
-  int fd, r = 0;
+  g_autofree char *dir_name = g_path_get_dirname (path);
+  g_autofree char *dir = g_canonicalize_filename (dir_name, NULL);
+  g_autofree char *target = g_canonicalize_filename (backing_path, NULL);
+  g_auto (GStrv) from = g_strsplit (dir, "/", -1);
+  g_auto (GStrv) to = g_strsplit (target, "/", -1);
+  g_autoptr (GString) name = g_string_new (NULL);
+  guint common = 0;
 
-  if (!g_str_equal (format, "raw"))
+  while (from[common] != NULL && to[common] != NULL && g_str_equal (from[common], to[common]))
+    common++;
+  /* With nothing in common but the root, the image is not moved together with its backing file. */
+  if (common < 2)
+    return g_strdup (target);
+  for (guint i = common; from[i] != NULL && from[i][0] != '\0'; i++)
+    g_string_append (name, "../");
+  for (guint i = common; to[i] != NULL; i++)
+    g_string_append_printf (name, "%s%s", i > common ? "/" : "", to[i]);
+  /* A first part with a colon would look like the name of a protocol. */
+  if (strchr (name->str, ':') != NULL)
+    g_string_prepend (name, "./");
+  return g_strdup (name->str);
+}
+
+/* Everything that can be wrong with the request, before anything is made. */
+static gboolean
+img_check_request (const char *path, const char *format, guint64 *size_bytes, const char *backing_path, const char **backing_format, GError **error)
+{
+  if (!g_str_equal (format, "raw") && !g_str_equal (format, "qcow2"))
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: images in the format “%s” are not supported", path, format);
       return FALSE;
     }
-  if (size_bytes % 512 != 0 || size_bytes < IMG_MIN_SIZE || size_bytes > IMG_MAX_SIZE)
+  if (backing_path != NULL)
+    {
+      g_autoptr (VmmImageInfo) backing = NULL;
+
+      if (!g_str_equal (format, "qcow2") || (*backing_format != NULL && !g_str_equal (*backing_format, "raw") && !g_str_equal (*backing_format, "qcow2")))
+        {
+          g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: only qcow2 over raw or qcow2 can have a backing file", path);
+          return FALSE;
+        }
+      if (*backing_format != NULL && g_str_equal (*backing_format, "raw"))
+        {
+          g_autoptr (VmmFile) file = vmm_file_open (backing_path, VMM_FILE_READ_ONLY, error);
+          gint64 size = file != NULL ? vmm_file_get_size (file) : -1;
+
+          if (file == NULL)
+            return FALSE;
+          if (*size_bytes == 0 && size > 0)
+            *size_bytes = ((guint64) size + 511) / 512 * 512;
+        }
+      else
+        {
+          backing = vmm_image_probe (backing_path, error);
+          if (backing == NULL)
+            return FALSE;
+          if (*backing_format != NULL && !g_str_equal (*backing_format, backing->format))
+            {
+              g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT, "%s: is not in the format “%s”", backing_path, *backing_format);
+              return FALSE;
+            }
+          *backing_format = g_str_equal (backing->format, "raw") ? "raw" : "qcow2";
+          if (*size_bytes == 0)
+            *size_bytes = backing->size_bytes;
+        }
+    }
+  if (*size_bytes % 512 != 0 || *size_bytes > IMG_MAX_SIZE || (*size_bytes < IMG_MIN_SIZE && (backing_path == NULL || *size_bytes == 0)))
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: a size of %" G_GUINT64_FORMAT " bytes is not a multiple of 512 from 1 MiB to 64 TiB",
-                   path, size_bytes);
+                   path, *size_bytes);
       return FALSE;
     }
   if (g_file_test (path, G_FILE_TEST_EXISTS))
@@ -131,10 +210,28 @@ vmm_image_create (const char *path, const char *format, guint64 size_bytes, cons
       vmm_file_set_error (error, path, "cannot create", EEXIST);
       return FALSE;
     }
+  return TRUE;
+}
+
+gboolean
+vmm_image_create (const char *path, const char *format, guint64 size_bytes, const char *backing_path, const char *backing_format, GError **error)
+{
+  g_autofree char *temporary = NULL;
+  g_autofree char *backing_name = NULL;
+  int fd, r = 0;
+
+  if (!img_check_request (path, format, &size_bytes, backing_path, &backing_format, error))
+    return FALSE;
+  if (backing_path != NULL)
+    backing_name = img_relative_name (path, backing_path);
   fd = img_make_temporary (path, &temporary, error);
   if (fd < 0)
     return FALSE;
-  if (ftruncate (fd, (off_t) size_bytes) < 0 || fsync (fd) < 0)
+  if (g_str_equal (format, "qcow2"))
+    r = vmm_qcow2_format (fd, size_bytes, backing_name, backing_format);
+  else if (ftruncate (fd, (off_t) size_bytes) < 0)
+    r = -errno;
+  if (r == 0 && fsync (fd) < 0)
     r = -errno;
   if (close (fd) < 0 && r == 0)
     r = -errno;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Chains of images: recognising, opening, reading through. */
-#include "block/block-private.h"
+#include "block/qcow2.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,7 +49,7 @@ vmm_node_probe_format (VmmFile *file, GError **error)
 }
 
 VmmNode *
-vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFlags flags, guint depth, GError **error)
+vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFlags flags, const VmmNodeChain *chain, GError **error)
 {
   g_autoptr (VmmFile) file = NULL;
   VmmNode *node = NULL;
@@ -60,7 +60,20 @@ vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFla
       return NULL;
     }
   file = vmm_file_open (path, flags, error);
-  if (file == NULL || !vmm_file_lock (file, (flags & VMM_FILE_WRITABLE) != 0, error))
+  if (file == NULL)
+    return NULL;
+  for (const VmmNodeChain *above = chain; above != NULL; above = above->above)
+    if (above->file->dev == file->dev && above->file->ino == file->ino)
+      {
+        g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT, "%s: is its own backing file", path);
+        return NULL;
+      }
+  if (chain != NULL && chain->depth >= VMM_BLOCK_MAX_DEPTH)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: there are more than %u backing files before it", path, VMM_BLOCK_MAX_DEPTH);
+      return NULL;
+    }
+  if (!vmm_file_lock (file, (flags & VMM_FILE_WRITABLE) != 0, error))
     return NULL;
   if (format == NULL)
     {
@@ -70,6 +83,8 @@ vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFla
     }
   if (g_str_equal (format, "raw"))
     node = vmm_raw_open (block, file, error);
+  else if (g_str_equal (format, "qcow2"))
+    node = vmm_qcow2_open (block, file, chain, flags, error);
   else
     g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: images in the format “%s” are not supported", path, format);
   if (node != NULL)
@@ -119,7 +134,7 @@ vmm_node_read (VmmNode *node, guint64 offset, gpointer buf, gsize len)
           r = vmm_file_read (extent.file, extent.offset, p, n);
           break;
         case VMM_EXTENT_CODED:
-          r = extent.node->klass->read_coded (extent.node, extent.offset, p, n);
+          r = extent.node->klass->read_coded (extent.node, &extent, p, n);
           break;
         }
       p += n;
