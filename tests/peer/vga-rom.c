@@ -226,6 +226,32 @@ banks (u32 size)
     }
 }
 
+static void
+pci_write (u32 where, u32 value)
+{
+  __asm__ volatile ("outl %0, %1" : : "a"(0x80000800u | where), "Nd"((u16) 0xcf8));
+  __asm__ volatile ("outl %0, %1" : : "a"(value), "Nd"((u16) 0xcfc));
+}
+
+/* Linear memory as a driver uses it: here and there, for a while. */
+static void
+linear (u32 width, u32 height)
+{
+  volatile u32 *pixels = (volatile u32 *) 0xe0000000;
+  u32 state = 31;
+
+  pci_write (0x10, 0xe0000000);
+  pci_write (0x04, 0x00000003);
+  for (u32 i = 0; i < 600; i++)
+    {
+      u32 x = next (&state) % (width - 40), y = next (&state) % (height - 20), color = next (&state);
+
+      for (u32 row = 0; row < 20; row++)
+        for (u32 column = 0; column < 40; column++)
+          pixels[(y + row) * width + x + column] = color;
+    }
+}
+
 void
 rom_main (void)
 {
@@ -308,6 +334,14 @@ rom_main (void)
       dispi (8, 33);
       dispi (9, 20);
       banks (800 * 510 * 4);
+      break;
+    case 16:
+      vbe (800, 600, 32);
+      linear (800, 600);
+      break;
+    case 17: /* the same memory as 16 bits a pixel */
+      vbe (1600, 600, 16);
+      linear (800, 600);
       break;
     default:
       break;
