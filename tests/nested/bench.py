@@ -191,16 +191,21 @@ class Bench:
             raise RuntimeError("the nested bench died\n" + self._read("console")[-3000:])
         return Result(int(line[2]), self._read(job + ".out"))
 
+    def keep_files(self):
+        """What a person looks at after a failure: serial logs, screenshots, outputs."""
+        if not self.keep:
+            return
+        target = os.path.join(self.keep, time.strftime("nested-%H%M%S"))
+        big = (".qcow2", ".raw", ".iso", "initramfs", "-initrd", "port")
+        shutil.copytree(self.share, target, ignore=lambda _directory, names: [name for name in names if name.endswith(big)])
+        print(f"# kept for you to look at: {target}", flush=True)
+
     def __exit__(self, kind, error, trace):
         if self.peer is not None:
             self.peer.close()
         if self.qemu is not None:
             self.qemu.kill()
             self.qemu.wait()
-        if kind is not None and self.keep:
-            # What a person looks at after a failure: serial logs, screenshots, outputs.
-            target = os.path.join(self.keep, time.strftime("nested-%H%M%S"))
-            shutil.copytree(self.share, target, ignore=lambda _d, names: [n for n in names if n in ("port", "initramfs") or
-                                                                       n.endswith((".qcow2", ".raw", ".iso"))])
-            print(f"# kept for you to look at: {target}", flush=True)
+        if kind is not None:
+            self.keep_files()
         shutil.rmtree(self.share, ignore_errors=True)

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks that run inside the nested bench, one a call: inside.py LODGE CHECK. Drives machines by the command line as a person would."""
+import json
+import os
+import re
+import selectors
+import subprocess
+import sys
+import time
+
+LODGE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "lodge"
+DATA = "/tmp/data"
+os.environ.update(XDG_DATA_HOME=DATA, XDG_RUNTIME_DIR="/run/user/0", XDG_CONFIG_HOME="/tmp/config", XDG_CACHE_HOME="/tmp/cache")
+GRUB_ISO = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
+
+
+def run(*command, check=True, timeout=120):
+    result = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    if check and result.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit code {result.returncode}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def lodge(*args, **kwargs):
+    return run(LODGE, *args, **kwargs)
+
+
+def wait(what, condition, timeout):
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.3)
+    raise AssertionError(f"not within {timeout} s: {what}")
+
+
+class Machine:
+    def __init__(self, name, *options):
+        self.name = name
+        lodge("create", name, *options)
+        self.bundle = os.path.join(DATA, "lodge/machines", name + ".lodge")
+
+    def __enter__(self):
+        lodge("start", self.name, "--headless")
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None:
+            print(f"--- text screen of {self.name}\n{lodge('text', self.name, check=False)}")
+            print(f"--- end of its serial log\n{self.serial()[-1500:]}")
+            lodge("screenshot", self.name, f"/share/{self.name}.png", check=False)
+        if self.state() != "off":
+            lodge("stop", self.name, "--force", "--wait", check=False)
+
+    def state(self):
+        return json.loads(lodge("show", self.name, "--json"))["state"]
+
+    def text(self):
+        return lodge("text", self.name, check=False)
+
+    def serial(self):
+        try:
+            with open(os.path.join(self.bundle, "log/serial0.log"), encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_text(self, text, timeout=60):
+        wait(f"'{text}' on the screen of {self.name}", lambda: text in self.text(), timeout)
+
+    def wait_serial(self, text, timeout=120):
+        wait(f"'{text}' on the serial line of {self.name}", lambda: text in self.serial(), timeout)
+
+    def console(self):
+        return Console(self.name)
+
+
+class Console:
+    """lodge console, spoken to through pipes."""
+
+    def __init__(self, name):
+        self.process = subprocess.Popen([LODGE, "console", name, "serial0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.seen = ""
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.process.kill()
+        self.process.wait()
+
+    def send(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def expect(self, pattern, timeout=60):
+        deadline = time.monotonic() + timeout
+        while True:
+            match = re.search(pattern, self.seen)
+            if match:
+                self.seen = self.seen[match.end():]
+                return match
+            if time.monotonic() > deadline or not self.selector.select(max(0, deadline - time.monotonic())):
+                raise AssertionError(f"no /{pattern}/ in {timeout} s; the line says: {self.seen[-800:]!r}")
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                raise AssertionError(f"lodge console ended; it said {self.seen[-800:]!r}")
+            self.seen += data.decode(errors="replace")
+
+    def shell(self, command, timeout=60):
+        """Runs a command in the guest's shell. Returns its output; its exit code must be 0."""
+        self.send(f"{command}; echo \"RC=$?=\"")
+        match = self.expect(r"(?s)(.*?)RC=(\d+)=", timeout)
+        if match[2] != "0":
+            raise AssertionError(f"{command}: {match[1]}")
+        return match[1]
+
+
+def check_grub_menu_and_keys():
+    with Machine("grub", "--iso", GRUB_ISO, "--memory", "256", "--cpus", "1") as machine:
+        machine.wait_text("grub>", 90)
+        lodge("type", "grub", "echo Aa1=Zz_\n")
+        wait("what was typed, echoed by GRUB", lambda: machine.text().count("Aa1=Zz_") == 2, 30)
+        lodge("key", "grub", "up")
+        wait("the line before, brought back by the arrow key", lambda: machine.text().rstrip().endswith("echo Aa1=Zz_"), 30)
+        lodge("eject", "grub")
+        assert "Aa1" in machine.text()
+
+
+def check_kernel(processors):
+    name = f"kernel{processors}"
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()
+    with Machine(name, "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
+                 "--memory", "384", "--cpus", str(processors), "--disk", "0") as machine:
+        machine.wait_serial(f"SHELL-READY processors={processors}", 180)
+        machine.wait_text(f"SHELL-READY processors={processors}", 30)
+        with machine.console() as console:
+            assert f"cpu{processors - 1}" in console.shell("grep ^cpu /proc/stat")
+            dmesg = console.shell("dmesg")
+            bad = [line for line in dmesg.splitlines() if re.search(r"BUG|Oops|Call Trace|ACPI (BIOS )?(Error|Warning)|soft lockup", line)]
+            assert not bad, bad
+        # The text screen's shell takes keys.
+        lodge("type", name, "echo key$((40+2))s\n")
+        machine.wait_text("key42s", 30)
+
+
+def check_kernel_one_processor():
+    check_kernel(1)
+
+
+def check_kernel_four_processors():
+    check_kernel(4)
+
+
+# The same for Lodge and for QEMU: overwrites, writes at odd places, holes, discards.
+WRITES = ("dd if=/dev/zero bs=64k count=64 seek=16 of=/dev/sdb conv=fsync status=none; "
+          "yes lodge | head -c 3000000 > /tmp/p; dd if=/tmp/p of=/dev/sdb bs=4k seek=1000 oflag=direct conv=notrunc,sync status=none; "
+          "for i in 1 7 77 777 7777; do yes $i | head -c 12288 > /tmp/q; dd if=/tmp/q of=/dev/sdb bs=512 seek=$((i*3)) conv=notrunc,fsync status=none; done; "
+          "blkdiscard -o 8M -l 4M /dev/sdb; blkdiscard -z -o 20M -l 1M /dev/sdb; sync")
+
+
+def check_debian_disk():
+    run("qemu-img", "convert", "-O", "qcow2", "/share/debian.raw", "/tmp/debian.qcow2", timeout=300)
+    run("qemu-img", "create", "-q", "-f", "qcow2", "/tmp/data.qcow2", "64M")
+    with Machine("debian", "--import", "/tmp/debian.qcow2", "--memory", "512", "--cpus", "2", "--set", "disk1.class=sata-disk",
+                 "--set", "disk1.image=/tmp/data.qcow2", "--set", "disk1.format=qcow2") as machine:
+        machine.wait_serial("lodge-test login:", 400)
+        machine.wait_text("login:", 60)
+        with machine.console() as console:
+            console.send("root")
+            console.expect(r"root@lodge-test\S*[#$] ", 90)
+            console.send("export PS1=; stty -echo")
+            console.shell("true")
+            console.shell(WRITES, 180)
+            console.shell("echo kept > /root/kept; sync")
+        lodge("stop", "debian", "--wait", timeout=180)
+        assert machine.state() == "off"
+    disk = os.path.join(machine.bundle, "disk0.qcow2")
+    run("qemu-img", "check", disk)
+    run("qemu-img", "check", "/tmp/data.qcow2")
+    lodge("show", "debian")
+    # What was written is there at the next start.
+    with machine:
+        machine.wait_serial("lodge-test login:", 400)
+        with machine.console() as console:
+            console.send("root")
+            console.expect(r"root@lodge-test\S*[#$] ", 90)
+            console.send("export PS1=; stty -echo")
+            assert "kept" in console.shell("cat /root/kept")
+    lodge("delete", "debian")
+
+
+def check_same_content_as_qemu():
+    run("qemu-img", "create", "-q", "-f", "qcow2", "/tmp/data-qemu.qcow2", "64M")
+    serial = "/tmp/serial-qemu"
+    process = subprocess.Popen(["qemu-system-x86_64", "-nodefaults", "-M", "q35,smm=off", "-accel", "kvm", "-cpu", "host", "-m", "512", "-smp", "2",
+                                "-display", "none", "-vga", "std", "-drive", "file=/share/debian.raw,format=raw,if=none,id=a,snapshot=on",
+                                "-device", "ide-hd,drive=a,bus=ide.0", "-drive",
+                                "file=/tmp/data-qemu.qcow2,format=qcow2,if=none,id=b,discard=unmap", "-device", "ide-hd,drive=b,bus=ide.1",
+                                "-serial", f"unix:{serial},server=on,wait=off"])
+    try:
+        wait("QEMU's serial socket", lambda: os.path.exists(serial), 20)
+        console = Console.__new__(Console)
+        console.process = subprocess.Popen(["python3", "-c", SOCKET_PIPE, serial], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        console.seen = ""
+        console.selector = selectors.DefaultSelector()
+        console.selector.register(console.process.stdout, selectors.EVENT_READ)
+        with console:
+            console.expect("login:", 400)
+            console.send("root")
+            console.expect(r"root@lodge-test\S*[#$] ", 90)
+            console.send("export PS1=; stty -echo")
+            console.shell("true")
+            console.shell(WRITES, 180)
+    finally:
+        process.terminate()
+        process.wait()
+    run("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", "/tmp/data.qcow2", "/tmp/data-qemu.qcow2")
+
+
+SOCKET_PIPE = """
+import socket, sys, threading, os
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+def up():
+    while (d := os.read(0, 4096)): s.sendall(d)
+threading.Thread(target=up, daemon=True).start()
+while (d := s.recv(4096)): os.write(1, d)
+"""
+
+CHECKS = {name.removeprefix("check_"): function for name, function in list(globals().items())
+          if name.startswith("check_") and name != "check_kernel"}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        print("\n".join(CHECKS))
+    else:
+        CHECKS[sys.argv[2]]()

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nested-test.py LODGE CACHE-DIRECTORY [CHECK…]: stock guests on a true /dev/kvm; TAP output. One boot of the bench for all checks."""
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import images  # noqa: E402
+from bench import Bench, Skip  # noqa: E402
+
+CHECKS = [("grub_menu_and_keys", 240), ("kernel_one_processor", 300), ("kernel_four_processors", 420), ("debian_disk", 1100),
+          ("same_content_as_qemu", 700)]
+
+
+def main():
+    program, cache = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    chosen = [c for c in CHECKS if not sys.argv[3:] or c[0] in sys.argv[3:]]
+    os.makedirs(cache, exist_ok=True)
+    print(f"1..{len(chosen)}", flush=True)
+    failures = 0
+    try:
+        bench = Bench(keep=cache)
+        images.debian_disk(bench.path("debian.raw"), cache)
+        kernel, _ = images.kernel_and_shell(bench.share)
+    except Skip as reason:
+        for number, (name, _timeout) in enumerate(chosen, 1):
+            print(f"ok {number} - {name} # SKIP {reason}")
+        return 0
+    with open(bench.path("kernel"), "w", encoding="utf-8") as f:
+        f.write(kernel)
+    with bench:
+        print(f"# the bench was ready after {bench.ready_seconds:.1f} s", flush=True)
+        for number, (name, timeout) in enumerate(chosen, 1):
+            begin = time.monotonic()
+            result = bench.run(f"exec python3 {HERE}/inside.py {program} {name}", timeout)
+            failures += result.code != 0
+            print(f"{'ok' if result.code == 0 else 'not ok'} {number} - {name}", flush=True)
+            print(f"# took {time.monotonic() - begin:.1f} s", flush=True)
+            if result.code != 0:
+                print("# " + repr(result).replace("\n", "\n# "), flush=True)
+        if failures:
+            bench.keep_files()
+    return 1 if failures else 0
+
+
+sys.exit(main())
