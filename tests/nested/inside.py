@@ -224,6 +224,30 @@ def check_same_content_as_qemu():
     run("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", "/tmp/data.qcow2", "/tmp/data-qemu.qcow2")
 
 
+def check_full_disk_pauses_and_goes_on():
+    """The guest writes for ever to a qcow2 on a small file system."""
+    os.makedirs("/tmp/small", exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", "size=24M", "small", "/tmp/small")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "/tmp/small/disk.qcow2", "64M")
+    with Machine("full", "--disk", "0", "--memory", "16", "--set", "machine.firmware-image=/share/writer.bin", "--set",
+                 "disk0.class=sata-disk", "--set", "disk0.image=/tmp/small/disk.qcow2", "--set", "disk0.format=qcow2", "--set",
+                 "disk0.port=0") as machine:
+        wait("a pause", lambda: machine.state() == "paused", 120)
+        shown = json.loads(lodge("show", "full", "--json"))
+        assert shown["reason"] == "no-space", shown
+        assert "/tmp/small/disk.qcow2" in shown["message"], shown
+        log = os.path.join(machine.bundle, "log/firmware.log")
+        before = os.path.getsize(log)
+        lodge("resume", "full")
+        wait("a second pause: there is still no room", lambda: machine.state() == "paused", 60)
+        run("mount", "-o", "remount,size=100M", "/tmp/small")
+        lodge("resume", "full")
+        wait("more writes", lambda: os.path.getsize(log) > before + 40, 60)
+        assert machine.state() == "running"
+        lodge("stop", "full", "--force", "--wait")
+    run("qemu-img", "check", "/tmp/small/disk.qcow2")
+
+
 SOCKET_PIPE = """
 import socket, sys, threading, os
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])

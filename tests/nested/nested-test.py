@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nested-test.py LODGE CACHE-DIRECTORY [CHECK…]: stock guests on a true /dev/kvm; TAP output. One boot of the bench for all checks."""
+"""nested-test.py LODGE WRITER.BIN CACHE-DIRECTORY [CHECK…]: stock guests on a true /dev/kvm; TAP output. One boot of the bench for all checks."""
 import os
 import sys
 import time
@@ -11,13 +11,13 @@ sys.path.insert(0, HERE)
 import images  # noqa: E402
 from bench import Bench, Skip  # noqa: E402
 
-CHECKS = [("grub_menu_and_keys", 240), ("kernel_one_processor", 300), ("kernel_four_processors", 420), ("debian_disk", 1100),
+CHECKS = [("grub_menu_and_keys", 240), ("kernel_one_processor", 300), ("kernel_four_processors", 420), ("full_disk_pauses_and_goes_on", 240), ("debian_disk", 1100),
           ("same_content_as_qemu", 700)]
 
 
 def main():
-    program, cache = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    chosen = [c for c in CHECKS if not sys.argv[3:] or c[0] in sys.argv[3:]]
+    program, cache = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[3])
+    chosen = [c for c in CHECKS if not sys.argv[4:] or c[0] in sys.argv[4:]]
     os.makedirs(cache, exist_ok=True)
     print(f"1..{len(chosen)}", flush=True)
     failures = 0
@@ -29,6 +29,7 @@ def main():
         for number, (name, _timeout) in enumerate(chosen, 1):
             print(f"ok {number} - {name} # SKIP {reason}")
         return 0
+    bench.put(sys.argv[2], "writer.bin")
     with open(bench.path("kernel"), "w", encoding="utf-8") as f:
         f.write(kernel)
     with bench:
