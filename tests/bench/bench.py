@@ -76,7 +76,8 @@ class Lodge:
             if bios:
                 f.write(f"firmware-image={bios}\n")
             f.write("[display0]\nclass=vga\n" + extra)
-        env = {**os.environ, "XDG_RUNTIME_DIR": self.work, "XDG_DATA_HOME": self.work}
+        env = {**os.environ, "XDG_RUNTIME_DIR": os.path.join(self.work, "run"), "XDG_DATA_HOME": self.work}
+        os.makedirs(env["XDG_RUNTIME_DIR"], 0o700, exist_ok=True)
         return start([self.program, "machine", bundle, "--headless"], env=env)
 
     is_ram = staticmethod(lambda name: "lodge-ram" in name)
