@@ -79,9 +79,9 @@ apt_install ()
   shift
 
   if ! apt-get install -s -qq --no-install-recommends "$@" >/dev/null 2>&1; then
-    as_root "$why" apt-get update -q || say "(some package indexes could not be refreshed)"
+    as_root "$why" apt-get update -qq || say "(some package indexes could not be refreshed)"
   fi
-  as_root "$why" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+  as_root "$why" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@"
 }
 
 # Makes sure that this system has the packages that COMMAND needs.
