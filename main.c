@@ -61,8 +61,10 @@ main_run_machine (int argc, char **argv)
 int
 main (int argc, char **argv)
 {
+  const char *locale_dir = g_getenv ("LODGE_LOCALE_DIR"); /* where it is run from without being installed */
+
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, LODGE_LOCALE_DIR);
+  bindtextdomain (GETTEXT_PACKAGE, locale_dir != NULL ? locale_dir : LODGE_LOCALE_DIR);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
 
