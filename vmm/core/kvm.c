@@ -504,6 +504,44 @@ vmm_kvm_vcpu_get_run (VmmKvmVcpu *vcpu)
   return vcpu->run;
 }
 
+gboolean
+vmm_kvm_vcpu_get_regs (VmmKvmVcpu *vcpu, struct kvm_regs *ret_regs)
+{
+  return kvm_ioctl (vcpu->fd, KVM_GET_REGS, ret_regs) == 0;
+}
+
+gboolean
+vmm_kvm_vcpu_set_regs (VmmKvmVcpu *vcpu, const struct kvm_regs *regs)
+{
+  return kvm_ioctl (vcpu->fd, KVM_SET_REGS, (gpointer) regs) == 0;
+}
+
+gboolean
+vmm_kvm_vcpu_get_fpu (VmmKvmVcpu *vcpu, struct kvm_fpu *ret_fpu)
+{
+  return kvm_ioctl (vcpu->fd, KVM_GET_FPU, ret_fpu) == 0;
+}
+
+gboolean
+vmm_kvm_vcpu_set_fpu (VmmKvmVcpu *vcpu, const struct kvm_fpu *fpu)
+{
+  return kvm_ioctl (vcpu->fd, KVM_SET_FPU, (gpointer) fpu) == 0;
+}
+
+gboolean
+vmm_kvm_vcpu_inject_exception (VmmKvmVcpu *vcpu, guint8 vector)
+{
+  struct kvm_vcpu_events events;
+
+  if (kvm_ioctl (vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+    return FALSE;
+  events.exception.injected = 1;
+  events.exception.nr = vector;
+  events.exception.has_error_code = 0;
+  events.flags = 0;
+  return kvm_ioctl (vcpu->fd, KVM_SET_VCPU_EVENTS, &events) == 0;
+}
+
 char *
 vmm_kvm_vcpu_describe (VmmKvmVcpu *vcpu)
 {

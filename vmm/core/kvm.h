@@ -69,5 +69,12 @@ gboolean vmm_kvm_vcpu_reset (VmmKvmVcpu *vcpu, GError **error);
 /* One KVM_RUN. Returns: 0, or -errno. */
 int vmm_kvm_vcpu_run (VmmKvmVcpu *vcpu);
 struct kvm_run *vmm_kvm_vcpu_get_run (VmmKvmVcpu *vcpu);
+/* Registers between two runs. Returns: FALSE if the kernel refuses. */
+gboolean vmm_kvm_vcpu_get_regs (VmmKvmVcpu *vcpu, struct kvm_regs *ret_regs);
+gboolean vmm_kvm_vcpu_set_regs (VmmKvmVcpu *vcpu, const struct kvm_regs *regs);
+gboolean vmm_kvm_vcpu_get_fpu (VmmKvmVcpu *vcpu, struct kvm_fpu *ret_fpu);
+gboolean vmm_kvm_vcpu_set_fpu (VmmKvmVcpu *vcpu, const struct kvm_fpu *fpu);
+/* An exception without an error code, delivered at the next run. */
+gboolean vmm_kvm_vcpu_inject_exception (VmmKvmVcpu *vcpu, guint8 vector);
 /* For reports: instruction pointer and the bytes there, as text. */
 char *vmm_kvm_vcpu_describe (VmmKvmVcpu *vcpu);

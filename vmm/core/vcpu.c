@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "x86/cpuid.h"
+#include "x86/fixup.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -96,16 +97,20 @@ static void
 vcpu_on_internal_error (VmmVcpu *vcpu)
 {
   struct kvm_run *run = vcpu->run;
-  g_autoptr (GString) text = g_string_new (NULL);
+  gboolean has_bytes = run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION && run->emulation_failure.ndata >= 3
+                       && (run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES);
+  gsize n_bytes = has_bytes ? MIN (run->emulation_failure.insn_size, sizeof run->emulation_failure.insn_bytes) : 0;
+  g_autoptr (GString) text = NULL;
 
+  if (has_bytes && vmm_fixup_instruction (vcpu->kvm, run->emulation_failure.insn_bytes, n_bytes))
+    return;
+  text = g_string_new (NULL);
   g_string_append_printf (text, "the host's KVM cannot run this guest: internal error %u", run->internal.suberror);
   if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
     {
       g_string_append (text, ", instruction not emulated");
-      if (run->emulation_failure.ndata >= 3
-          && (run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
-        for (guint i = 0; i < MIN (run->emulation_failure.insn_size, sizeof run->emulation_failure.insn_bytes); i++)
-          g_string_append_printf (text, " %02x", run->emulation_failure.insn_bytes[i]);
+      for (gsize i = 0; i < n_bytes; i++)
+        g_string_append_printf (text, " %02x", run->emulation_failure.insn_bytes[i]);
     }
   vcpu_fault (vcpu, text->str);
 }
