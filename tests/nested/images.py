@@ -31,8 +31,12 @@ B=/bin/busybox
 $B mkdir -p /proc /sys /dev /r
 $B mount -t proc p /proc; $B mount -t sysfs s /sys; $B mount -t devtmpfs d /dev
 for m in $($B cat /mods); do $B insmod /m/$m; done
-for i in $($B seq 200); do [ -b /dev/sda1 ] && break; $B sleep 0.1; done
-$B mount -t ext4 -o rw /dev/sda1 /r || exec $B sh
+# Disks are named in the order in which they answer: the one with a partition is ours.
+for i in $($B seq 300); do
+  for d in /dev/sd?1; do [ -b $d ] && $B mount -t ext4 -o rw $d /r && break 2; done
+  $B sleep 0.1
+done
+[ -x /r/sbin/init ] || exec $B sh
 $B mount --move /dev /r/dev; $B umount /proc /sys
 exec $B switch_root /r /sbin/init
 """
@@ -41,7 +45,7 @@ GRUB_CONFIG = """set timeout=0
 serial --unit=0 --speed=115200
 terminal_output console serial
 menuentry "Debian" {
-  linux /boot/vmlinuz root=/dev/sda1 console=tty0 console=ttyS0 mitigations=off audit=0 systemd.journald.forward_to_console=0 quiet
+  linux /boot/vmlinuz console=tty0 console=ttyS0 mitigations=off audit=0 systemd.journald.forward_to_console=0 quiet
   initrd /boot/initrd
 }
 """

@@ -158,10 +158,10 @@ def check_kernel_four_processors():
 
 
 # The same for Lodge and for QEMU: overwrites, writes at odd places, holes, discards.
-WRITES = ("dd if=/dev/zero bs=64k count=64 seek=16 of=/dev/sdb conv=fsync status=none; "
-          "yes lodge | head -c 3000000 > /tmp/p; dd if=/tmp/p of=/dev/sdb bs=4k seek=1000 oflag=direct conv=notrunc,sync status=none; "
-          "for i in 1 7 77 777 7777; do yes $i | head -c 12288 > /tmp/q; dd if=/tmp/q of=/dev/sdb bs=512 seek=$((i*3)) conv=notrunc,fsync status=none; done; "
-          "blkdiscard -o 8M -l 4M /dev/sdb; blkdiscard -z -o 20M -l 1M /dev/sdb; sync")
+WRITES = ("D=/dev/$(grep -lx 131072 /sys/block/sd*/size | cut -d/ -f4); dd if=/dev/zero bs=64k count=64 seek=16 of=$D conv=fsync status=none; "
+          "yes lodge | head -c 3000000 > /tmp/p; dd if=/tmp/p of=$D bs=4k seek=1000 oflag=direct conv=notrunc,sync status=none; "
+          "for i in 1 7 77 777 7777; do yes $i | head -c 12288 > /tmp/q; dd if=/tmp/q of=$D bs=512 seek=$((i*3)) conv=notrunc,fsync status=none; done; "
+          "blkdiscard -o 8M -l 4M $D; blkdiscard -z -o 20M -l 1M $D; sync")
 
 
 def check_debian_disk():
