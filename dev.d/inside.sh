@@ -45,6 +45,8 @@ compile ()
     [ "${*: -1}" != --reconfigure ] || set -- "${@:1:$#-1}"
     printf '%s\n' "$*" >"$build/.dev-options"
   fi
+  # Meson's own words only matter when it fails.
+  ninja -C "$build" build.ninja >"$build.log" 2>&1 || { cat "$build.log" >&2; die "meson could not configure the build"; }
   if [ -n "${COMPILE_ONLY:-}" ]; then
     mapfile -t targets < <(ninja -C "$build" -t targets all | sed -n "s|^\(${COMPILE_ONLY}[^:]*\): c_LINKER$|\1|p")
   fi
@@ -81,6 +83,9 @@ run_environment ()
 
   export XDG_DATA_DIRS=$ROOT:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}
   export LODGE_LOCALE_DIR=$build/po
+  if [ "$(LC_ALL=${DEV_LANG:-C} locale charmap 2>/dev/null)" = UTF-8 ]; then
+    export LANG=$DEV_LANG
+  fi
 }
 
 inside_run ()

@@ -295,10 +295,10 @@ tree_enter ()
         esac ;;
     esac
   done < <(compgen -e | sed 's/$/=/')
-  # The user's language, for texts; the tree has the one locale.
-  case ${LANGUAGE:-}${LANG:-} in
-    ''|C*|POSIX) ;;
-    *) args+=(--setenv LANGUAGE "${LANGUAGE:-${LANG%%.*}:${LANG%%_*}}") ;;
+  # The user's language, for texts: the tree has no locales of its own but C.
+  case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in
+    ''|C|C.*|POSIX) ;;
+    *) args+=(--ro-bind-try /usr/lib/locale /usr/lib/locale --setenv DEV_LANG "${LC_ALL:-${LC_MESSAGES:-$LANG}}") ;;
   esac
 
   # Programs ask who they run as.
