@@ -15,7 +15,7 @@ static const char usage[] =
   "A command is one argument; “-” reads commands from standard input, one a line. Numbers take k, M, G, T.\n"
   "  write [-P BYTE] OFFSET LEN   fill with BYTE (0xcd)\n"
   "  read [-P BYTE] OFFSET LEN    with -P: fails unless every byte is BYTE\n"
-  "  zero OFFSET LEN | discard OFFSET LEN | flush | size\n"
+  "  zero OFFSET LEN | discard OFFSET LEN | flush | size | mark TEXT (prints TEXT)\n"
   "  awrite [-P BYTE] OFFSET LEN  like write, does not wait; “wait” does; at most 64 are under way\n"
   "  load FILE OFFSET LEN FROM    writes LEN bytes of FILE from its offset FROM; “aload” does not wait\n"
   "  dump FILE OFFSET LEN\n"
@@ -154,6 +154,8 @@ tool_run (Tool *tool, const char *command)
     r = block_client_wait (tool->client);
   else if (g_str_equal (verb, "size"))
     printf ("%" G_GUINT64_FORMAT "\n", vmm_block_get_size (tool->client->block));
+  else if (g_str_equal (verb, "mark") && argc == 2)
+    puts (args[1]);
   else if (g_str_equal (verb, "zero"))
     r = block_client_do (tool->client, VMM_BLOCK_WRITE_ZEROES, offset, NULL, len);
   else if (g_str_equal (verb, "discard"))

@@ -136,6 +136,8 @@ vmm_file_drop_direct (VmmFile *file)
 
 #define FILE_LOCK_PERM 100
 #define FILE_LOCK_UNSHARED 200
+#define FILE_LOCK_ATTEMPTS 16
+#define FILE_LOCK_PAUSE_US 25000
 
 enum {
   FILE_PERM_READ = 1 << 0, /* consistent read */
@@ -168,37 +170,54 @@ file_lock_is_taken (VmmFile *file, off_t byte)
   return fcntl (file->fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
 }
 
+static void
+file_unlock (VmmFile *file)
+{
+  for (guint i = 0; i < FILE_N_PERMS; i++)
+    {
+      file_lock_byte (file, F_UNLCK, FILE_LOCK_PERM + (off_t) i);
+      file_lock_byte (file, F_UNLCK, FILE_LOCK_UNSHARED + (off_t) i);
+    }
+}
+
+/* 0, -EAGAIN: somebody else is there, or another -errno. */
+static int
+file_try_lock (VmmFile *file, guint perm, guint unshared)
+{
+  int r = 0;
+
+  for (guint i = 0; i < FILE_N_PERMS && r == 0; i++)
+    {
+      if ((perm & (1u << i)) != 0)
+        r = file_lock_byte (file, F_RDLCK, FILE_LOCK_PERM + (off_t) i);
+      if (r == 0 && (unshared & (1u << i)) != 0)
+        r = file_lock_byte (file, F_RDLCK, FILE_LOCK_UNSHARED + (off_t) i);
+    }
+  for (guint i = 0; i < FILE_N_PERMS && r == 0; i++)
+    if (((perm & (1u << i)) != 0 && file_lock_is_taken (file, FILE_LOCK_UNSHARED + (off_t) i))
+        || ((unshared & (1u << i)) != 0 && file_lock_is_taken (file, FILE_LOCK_PERM + (off_t) i)))
+      r = -EAGAIN;
+  if (r < 0)
+    file_unlock (file);
+  return r;
+}
+
 gboolean
 vmm_file_lock (VmmFile *file, gboolean exclusive, GError **error)
 {
   guint perm = exclusive ? FILE_PERM_READ | FILE_PERM_WRITE | FILE_PERM_RESIZE : FILE_PERM_READ;
   guint unshared = exclusive ? FILE_PERM_READ | FILE_PERM_WRITE | FILE_PERM_WRITE_UNCHANGED | FILE_PERM_RESIZE
                              : FILE_PERM_WRITE | FILE_PERM_RESIZE;
-  gboolean taken = FALSE;
+  int r = file_try_lock (file, perm, unshared);
 
-  for (guint i = 0; i < FILE_N_PERMS && !taken; i++)
+  /* A process that is no more may hold its files a little longer, until the kernel has ended its io_uring operations. */
+  for (guint i = 0; r < 0 && !file_lock_unsupported (-r) && i < FILE_LOCK_ATTEMPTS; i++)
     {
-      int r = 0;
-
-      if ((perm & (1u << i)) != 0)
-        r = file_lock_byte (file, F_RDLCK, FILE_LOCK_PERM + (off_t) i);
-      if (r == 0 && (unshared & (1u << i)) != 0)
-        r = file_lock_byte (file, F_RDLCK, FILE_LOCK_UNSHARED + (off_t) i);
-      if (r < 0 && file_lock_unsupported (-r))
-        return TRUE; /* a file system without locks; QEMU goes on as well */
-      taken = r < 0;
+      g_usleep (FILE_LOCK_PAUSE_US);
+      r = file_try_lock (file, perm, unshared);
     }
-  for (guint i = 0; i < FILE_N_PERMS && !taken; i++)
-    taken = ((perm & (1u << i)) != 0 && file_lock_is_taken (file, FILE_LOCK_UNSHARED + (off_t) i))
-            || ((unshared & (1u << i)) != 0 && file_lock_is_taken (file, FILE_LOCK_PERM + (off_t) i));
-  if (!taken)
-    return TRUE;
-
-  for (guint i = 0; i < FILE_N_PERMS; i++)
-    {
-      file_lock_byte (file, F_UNLCK, FILE_LOCK_PERM + (off_t) i);
-      file_lock_byte (file, F_UNLCK, FILE_LOCK_UNSHARED + (off_t) i);
-    }
+  if (r == 0 || file_lock_unsupported (-r))
+    return TRUE; /* on a file system without locks QEMU goes on as well */
   g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY, "%s: is in use by another program%s", file->path, exclusive ? "" : " that writes to it");
   return FALSE;
 }

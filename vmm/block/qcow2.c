@@ -111,13 +111,9 @@ qcow2_write_l2_and_l1 (VmmQcow2 *q, GArray *copies, const guint64 *l1, guint32 l
 
       r = vmm_file_write (q->node.file, copy->offset, copy->data, q->l2_cache.slice_size);
     }
+  /* New L2 tables were written whole, as zeros or copies, before the sync. */
   if (r == 0 && l1_n > 0)
-    {
-      if (copies->len > 0)
-        r = vmm_file_sync (q->node.file);
-      if (r == 0)
-        r = vmm_file_write (q->node.file, q->header.l1_offset + (guint64) l1_first * 8, l1, (gsize) l1_n * 8);
-    }
+    r = vmm_file_write (q->node.file, q->header.l1_offset + (guint64) l1_first * 8, l1, (gsize) l1_n * 8);
   return r < 0 ? r : vmm_file_sync (q->node.file);
 }
 

@@ -11,9 +11,10 @@
  *
  * What is on the disk when: metadata lives in two caches, of L2 slices and of refcount slices. Refcounts may be written at any time,
  * because they are raised before anything points to a cluster and lowered only after the pointer is gone from the disk for sure.
- * vmm_qcow2_flush() is the only one that writes L2 slices and the L1 table, in this order: refcounts; sync (with it all linked data);
- * L2 slices; sync; L1 entries of new L2 tables; sync; and only then are the clusters that were let go given back. So
- * whatever part of it survives a crash, no pointer leads to a cluster that is free or holds something else; at most clusters leak.
+ * New L2 tables are written whole when they are made, as zeros or as a copy. vmm_qcow2_flush() is the only one that writes L2 slices
+ * and the L1 table, in this order: refcounts; sync (with it all linked data and new tables); L2 slices and L1 entries; sync; and only
+ * then are the clusters that were let go given back. So whatever part of it survives a crash, no pointer leads to a cluster that is
+ * free or holds something else; at most clusters leak.
  *
  * Letting go: a cluster that a table no longer points to may still be read or written by operations that started before. They are
  * counted in two epochs; vmm_qcow2_flush() turns the epoch and waits for the old one before it gives clusters back.
