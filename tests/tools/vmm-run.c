@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The engine's smallest user: runs the machine of a machine.conf without app/ or a window.
  *
- *   vmm-run machine.conf [--seconds N] [--text] [--until TEXT]
+ *   vmm-run machine.conf [--seconds N] [--text] [--until TEXT] [--picture FILE.ppm]
  *
  * Logs go to ./log; ends when the machine does, after N seconds, or when TEXT stands on the text screen. Exit code: 0 if the machine ended
  * by itself or TEXT came, 1 if it failed, 2 on wrong use, 124 on time-out. A guest that writes V to the test build's exit port ends it
  * with that code. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <vmm.h>
 
@@ -41,16 +42,44 @@ on_was_reset (VmmMachine *machine, gpointer data)
   g_printerr ("the guest was reset\n");
 }
 
+/* The screen as a portable pixmap. */
+static gboolean
+write_picture (VmmConsole *console, const char *path)
+{
+  g_autoptr (VmmViewer) viewer = vmm_console_add_viewer (console);
+  g_auto (VmmFrame) frame = { 0 };
+  FILE *file = fopen (path, "we");
+
+  if (file == NULL || !vmm_viewer_pull (viewer, &frame))
+    {
+      g_clear_pointer (&file, fclose);
+      return FALSE;
+    }
+  fprintf (file, "P6 %d %d 255\n", frame.surface->width, frame.surface->height);
+  for (int y = 0; y < frame.surface->height; y++)
+    for (int x = 0; x < frame.surface->width; x++)
+      {
+        const guint8 *pixel = frame.surface->pixels + (gsize) y * frame.surface->stride + (gsize) x * 4;
+
+        fputc (pixel[2], file);
+        fputc (pixel[1], file);
+        fputc (pixel[0], file);
+      }
+  return fclose (file) == 0;
+}
+
 int
 main (int argc, char **argv)
 {
   static const VmmMachineEvents events = { .state_changed = on_state_changed, .was_reset = on_was_reset };
   int seconds = 60;
   gboolean text = FALSE;
-  char *until = NULL;
+  char *until = NULL, *picture = NULL;
   const GOptionEntry entries[] = { { "seconds", 's', 0, G_OPTION_ARG_INT, &seconds, "End after N seconds", "N" },
                                    { "text", 't', 0, G_OPTION_ARG_NONE, &text, "Print the text screen at the end", NULL },
                                    { "until", 'u', 0, G_OPTION_ARG_STRING, &until, "End when the text screen shows TEXT", "TEXT" },
+                                   { "picture", 'p', 0, G_OPTION_ARG_FILENAME, &picture, "Write the screen at the end",
+                                     "FILE.ppm" },
                                    { NULL } };
   g_autoptr (GOptionContext) options = g_option_context_new ("MACHINE.CONF");
   g_autoptr (GKeyFile) file = g_key_file_new ();
@@ -64,7 +93,7 @@ main (int argc, char **argv)
   g_option_context_add_main_entries (options, entries, NULL);
   if (!g_option_context_parse (options, &argc, &argv, &error) || argc != 2)
     {
-      g_printerr ("usage: vmm-run MACHINE.CONF [--seconds N] [--text] [--until TEXT]\n");
+      g_printerr ("usage: vmm-run MACHINE.CONF [--seconds N] [--text] [--until TEXT] [--picture FILE.ppm]\n");
       return 2;
     }
   vmm_init ();
@@ -102,7 +131,14 @@ main (int argc, char **argv)
 
       g_print ("%s", screen != NULL ? screen : "(graphics)\n");
     }
+  if (picture != NULL
+      && (vmm_machine_get_console (machine, 0) == NULL || !write_picture (vmm_machine_get_console (machine, 0), picture)))
+    {
+      g_printerr ("cannot write a picture to %s\n", picture);
+      run.code = 1;
+    }
   vmm_machine_free (machine);
   g_free (until);
+  g_free (picture);
   return run.code;
 }
