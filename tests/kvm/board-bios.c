@@ -270,7 +270,8 @@ void firmware_main (void);
 void
 firmware_main (void)
 {
-  static const char *const reasons[] = { "", "reset-by-cf9", "reset-by-port-92", "reset-by-keyboard-controller", "reset-by-triple-fault" };
+  static const char *const reasons[] = { "", "reset-by-cf9", "reset-by-port-92", "reset-by-keyboard-controller",
+                                         "reset-by-triple-fault" };
   u8 step = cmos_read (CMOS_MARK) == MARK ? cmos_read (CMOS_STEP) : 0;
 
   if (step == 0)
@@ -284,7 +285,7 @@ firmware_main (void)
   else
     /* All is as at power-on. */
     check (step <= 4 && config_read (HOST_BRIDGE, 0x90) == 0 && *memory (ECAM + (LPC << 12)) == 0xffffffff
-             && config_read (LPC, 0x40) == 1 && *memory (0xf0000) == *memory (0xffff0000u),
+               && config_read (LPC, 0x40) == 1 && *memory (0xf0000) == *memory (0xffff0000u),
            reasons[step <= 4 ? step : 0]);
   cmos_write (CMOS_MARK, MARK);
   cmos_write (CMOS_STEP, step + 1);
@@ -301,14 +302,16 @@ firmware_main (void)
     case 2:
       outb (0x64, 0xfe);
       break;
-    case 3:
-      {
+      case 3: {
         struct {
           u16 limit;
           u32 base;
         } __attribute__ ((packed)) none = { 0, 0 };
 
-        __asm__ volatile ("lidt %0; xorl %%ecx, %%ecx; divl %%ecx" : : "m"(none) : "eax", "ecx", "edx"); /* a fault that nobody takes */
+        __asm__ volatile ("lidt %0; xorl %%ecx, %%ecx; divl %%ecx"
+                          :
+                          : "m"(none)
+                          : "eax", "ecx", "edx"); /* a fault that nobody takes */
         break;
       }
     default:

@@ -158,10 +158,20 @@ static void
 test_seabios (void)
 {
   static const char *const wanted[] = {
-    "Running on QEMU (q35)", "Running on KVM", "QEMU fw_cfg DMA interface supported", "Moving pm_base to 0x600",
-    "PCIe: using q35 mmconfig at 0xb0000000", "len 0x0000000004000000 [RAM]", "addr 0x00000000feffc000 len 0x0000000000004000 [reserved]",
-    "PCI: init bdf=00:1f.0 id=8086:2918", "PCI: Using 00:01.0 for primary VGA", "Found 2 cpu(s) max supported 2 cpu(s)",
-    "Copying SMBIOS", "table(50434146)=", "ACPI: parse DSDT", "Machine UUID 00112233-4455-6677-8899-aabbccddeeff",
+    "Running on QEMU (q35)",
+    "Running on KVM",
+    "QEMU fw_cfg DMA interface supported",
+    "Moving pm_base to 0x600",
+    "PCIe: using q35 mmconfig at 0xb0000000",
+    "len 0x0000000004000000 [RAM]",
+    "addr 0x00000000feffc000 len 0x0000000000004000 [reserved]",
+    "PCI: init bdf=00:1f.0 id=8086:2918",
+    "PCI: Using 00:01.0 for primary VGA",
+    "Found 2 cpu(s) max supported 2 cpu(s)",
+    "Copying SMBIOS",
+    "table(50434146)=",
+    "ACPI: parse DSDT",
+    "Machine UUID 00112233-4455-6677-8899-aabbccddeeff",
     "PS2 keyboard initialized",
   };
   Board board;
