@@ -130,9 +130,12 @@ def check_grub_menu_and_keys():
         machine.wait_text("grub>", 60)
         lodge("type", "grub", "echo Aa1=Zz_\n")
         wait("what was typed, echoed by GRUB", lambda: machine.text().count("Aa1=Zz_") == 2, 60)
-        # The drive is empty after an eject and holds the disc again after an insert: GRUB reads it anew.
         lodge("eject", "grub")
+        lodge("type", "grub", "ls (cd)/\n")
+        machine.wait_text("error", 60)
         lodge("insert", "grub", GRUB_ISO)
+        lodge("type", "grub", "ls (cd)/boot\n")
+        machine.wait_text("grub/", 60)
 
 
 def check_kernel(processors):
