@@ -183,7 +183,7 @@ def check_debian_disk():
             console.send("export PS1=; stty -echo")
             console.shell("true")
             console.shell(WRITES, 180)
-            console.shell("echo kept > /root/kept; sync")
+            console.shell("echo kept > /srv/kept; sync")
         lodge("stop", "debian", "--wait", timeout=180)
         assert machine.state() == "off"
     disk = os.path.join(machine.bundle, "disk0.qcow2")
@@ -197,7 +197,7 @@ def check_debian_disk():
             console.send("root")
             console.expect(r"root@lodge-test\S*[#$] ", 90)
             console.send("export PS1=; stty -echo")
-            assert "kept" in console.shell("cat /root/kept")
+            assert "kept" in console.shell("cat /srv/kept")
     lodge("delete", "debian")
 
 
