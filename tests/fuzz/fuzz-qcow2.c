@@ -55,8 +55,6 @@ fuzz_command (VmmBlock *block, const uint8_t *command)
 static GLogWriterOutput
 fuzz_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
 {
-  if ((level & G_LOG_FLAG_FATAL) != 0)
-    abort ();
   return G_LOG_WRITER_HANDLED;
 }
 
@@ -91,7 +89,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   if (size < 1 || size - 1 < (n_commands = MIN (data[0], 32)) * 4)
     return 0;
   if (!quiet)
-    g_log_set_writer_func (fuzz_log, NULL, NULL);
+    {
+      g_log_set_always_fatal (G_LOG_LEVEL_ERROR);
+      g_log_set_writer_func (fuzz_log, NULL, NULL);
+    }
   quiet = TRUE;
   fd = memfd_create ("fuzz", MFD_CLOEXEC);
   g_assert (fd >= 0);

@@ -247,6 +247,31 @@ def cases():
     yield "deep", dict(size=4 * MIB, options=["cluster_size=65536"], depth=8, base_kinds=("qcow2",))
 
 
+def check_locks(tool, directory):
+    """Neither side opens what the other has open."""
+    for kind in ("raw", "qcow2"):
+        path = os.path.join(directory, "locked." + kind)
+        run("qemu-img", "create", "-q", "-f", kind, path, "4M")
+        with subprocess.Popen([tool, "-f", kind, path, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            holder.stdin.write("mark open\n")
+            holder.stdin.flush()
+            holder.stdout.readline()
+            for command in (["qemu-img", "convert", "-f", kind, "-O", "raw", path, path + ".copy"], ["qemu-io", "-f", kind, "-c", "write 0 512", path]):
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode == 0 or "lock" not in done.stderr:
+                    raise Failure(f"{command[0]} opened an image that we have open: {done.stderr}")
+            holder.stdin.close()
+        with subprocess.Popen(["qemu-io", "-f", kind, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            holder.stdin.write("read 0 512\n")
+            holder.stdin.flush()
+            holder.stdout.readline()
+            done = subprocess.run([tool, "-r", "-f", kind, path, "size"], capture_output=True, text=True)
+            if done.returncode == 0 or "in use" not in done.stderr or path not in done.stderr:
+                raise Failure(f"we opened an image that qemu-io has open: {done.stderr}")
+            holder.stdin.close()
+        run(tool, "-f", kind, path, "size")
+
+
 def main():
     if shutil.which("qemu-img") is None or shutil.which("qemu-io") is None:
         print("1..0 # SKIP qemu-img and qemu-io are not installed")
@@ -254,7 +279,14 @@ def main():
     tool, wanted = sys.argv[1], sys.argv[2:]
     seed = int(os.environ.get("LODGE_TEST_SEED", random.SystemRandom().randrange(1 << 31)))
     print(f"# LODGE_TEST_SEED={seed}")
-    n = failed = 0
+    n, failed = 1, 0
+    try:
+        with tempfile.TemporaryDirectory(prefix="lodge-peer-") as directory:
+            check_locks(tool, directory)
+        print("ok 1 - /qcow2/peer/locks", flush=True)
+    except Failure as failure:
+        failed += 1
+        print(f"# {failure}\nnot ok 1 - /qcow2/peer/locks", flush=True)
     for name, keywords in cases():
         # Leaving out some of a long list each time keeps the ordinary run short; a name or LODGE_TEST_ALL asks for all.
         rng = random.Random(f"{seed} {name}")
