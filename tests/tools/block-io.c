@@ -58,32 +58,129 @@ tool_report (Tool *tool, const char *command, int result)
     }
 }
 
+/* The benchmark submits on the iothread, as the queue of a device does. */
+
+typedef struct _Bench Bench;
+
+typedef struct {
+  VmmBlockRequest req;
+  struct iovec iov;
+  Bench *bench;
+} BenchRequest;
+
+struct _Bench {
+  VmmBlock *block;
+  VmmBlockOp op;
+  gboolean rand;
+  guint64 len, blocks;
+  GRand *prng;
+  BenchRequest *reqs;
+  guint depth;
+  /* Iothread: */
+  guint64 todo, next;
+  guint n_flight;
+  int result;
+  GMutex lock;
+  GCond cond;
+  gboolean finished; /* under lock */
+};
+
 static void
-tool_bench (Tool *tool, char **args)
+bench_submit (BenchRequest *breq)
 {
-  VmmBlockOp op = g_str_equal (args[0], "write") ? VMM_BLOCK_WRITE : VMM_BLOCK_READ;
-  gboolean rand = g_str_equal (args[1], "rand");
-  guint depth = (guint) parse_size (args[2]);
-  guint64 len = parse_size (args[3]), count = parse_size (args[4]);
-  guint64 blocks = vmm_block_get_size (tool->client->block) / len;
-  g_autofree guint8 *buf = g_malloc (len);
-  g_autoptr (GRand) prng = g_rand_new_with_seed (1);
+  Bench *bench = breq->bench;
+  guint64 n = bench->next++ % bench->blocks;
+
+  if (bench->rand)
+    n = (((guint64) g_rand_int (bench->prng) << 32) | g_rand_int (bench->prng)) % bench->blocks;
+  breq->req.offset = n * bench->len;
+  bench->todo--;
+  bench->n_flight++;
+  vmm_block_submit (bench->block, &breq->req);
+}
+
+static void
+bench_done (VmmBlockRequest *req, int result)
+{
+  BenchRequest *breq = req->data;
+  Bench *bench = breq->bench;
+
+  bench->n_flight--;
+  if (result < 0)
+    {
+      bench->result = result;
+      bench->todo = 0;
+    }
+  if (bench->todo > 0)
+    bench_submit (breq);
+  else if (bench->n_flight == 0)
+    {
+      g_mutex_lock (&bench->lock);
+      bench->finished = TRUE;
+      g_cond_signal (&bench->cond);
+      g_mutex_unlock (&bench->lock);
+    }
+}
+
+static void
+bench_start (gpointer data)
+{
+  Bench *bench = data;
+
+  vmm_block_begin_batch (bench->block);
+  for (guint i = 0; i < bench->depth && bench->todo > 0; i++)
+    bench_submit (&bench->reqs[i]);
+  vmm_block_end_batch (bench->block);
+}
+
+static void
+tool_bench (Tool *tool, const char *command, char **args)
+{
+  Bench bench = { .block = tool->client->block, .op = g_str_equal (args[0], "write") ? VMM_BLOCK_WRITE : VMM_BLOCK_READ, .rand = g_str_equal (args[1], "rand") };
+  guint64 count = parse_size (args[4]);
   gint64 start;
   double seconds;
 
-  memset (buf, 0x5a, len);
-  start = g_get_monotonic_time ();
-  for (guint64 i = 0; i < count; i++)
+  bench.depth = (guint) parse_size (args[2]);
+  bench.len = parse_size (args[3]);
+  bench.blocks = vmm_block_get_size (bench.block) / MAX (bench.len, 1);
+  bench.todo = count;
+  if (bench.depth == 0 || bench.blocks == 0 || count == 0)
     {
-      guint64 n = rand ? (((guint64) g_rand_int (prng) << 32) | g_rand_int (prng)) % blocks : i % blocks;
-
-      block_client_wait_below (tool->client, depth);
-      block_client_start (tool->client, op, n * len, buf, len, NULL, NULL);
+      tool_report (tool, command, -EINVAL);
+      return;
     }
-  tool_report (tool, "bench", block_client_wait (tool->client));
+  bench.prng = g_rand_new_with_seed (1);
+  bench.reqs = g_new0 (BenchRequest, bench.depth);
+  g_mutex_init (&bench.lock);
+  g_cond_init (&bench.cond);
+  for (guint i = 0; i < bench.depth; i++)
+    {
+      BenchRequest *breq = &bench.reqs[i];
+
+      breq->bench = &bench;
+      g_assert (posix_memalign (&breq->iov.iov_base, 4096, bench.len) == 0);
+      memset (breq->iov.iov_base, 0x5a, bench.len);
+      breq->iov.iov_len = bench.len;
+      breq->req = (VmmBlockRequest){ .op = bench.op, .len = bench.len, .iov = &breq->iov, .n_iov = 1, .done = bench_done, .data = breq };
+    }
+  start = g_get_monotonic_time ();
+  vmm_iothread_call (tool->client->iothread, bench_start, &bench);
+  g_mutex_lock (&bench.lock);
+  while (!bench.finished)
+    g_cond_wait (&bench.cond, &bench.lock);
+  g_mutex_unlock (&bench.lock);
+  vmm_block_drain (bench.block);
   seconds = (double) (g_get_monotonic_time () - start) / 1e6;
-  printf ("%s %s depth %u, %" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT ": %.2f s, %.0f MB/s, %.0f/s (%s)\n", args[0], args[1], depth, count, len, seconds,
-          (double) (count * len) / seconds / 1e6, (double) count / seconds, vmm_block_get_io_name (tool->client->block));
+  tool_report (tool, command, bench.result);
+  printf ("%s %s depth %u, %" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT ": %.2f s, %.0f MB/s, %.0f/s (%s)\n", args[0], args[1], bench.depth, count, bench.len,
+          seconds, (double) (count * bench.len) / seconds / 1e6, (double) count / seconds, vmm_block_get_io_name (bench.block));
+  for (guint i = 0; i < bench.depth; i++)
+    free (bench.reqs[i].iov.iov_base);
+  g_free (bench.reqs);
+  g_rand_free (bench.prng);
+  g_mutex_clear (&bench.lock);
+  g_cond_clear (&bench.cond);
 }
 
 static void
@@ -165,7 +262,7 @@ tool_run (Tool *tool, const char *command)
   else if (g_str_equal (verb, "dump") && argc == 4)
     tool_dump (tool, command, args[1], parse_size (args[2]), parse_size (args[3]));
   else if (g_str_equal (verb, "bench") && argc == 6)
-    tool_bench (tool, args + 1);
+    tool_bench (tool, command, args + 1);
   else if (g_str_equal (verb, "write") || g_str_equal (verb, "awrite"))
     {
       buf = g_malloc (MAX (len, 1));
