@@ -5,8 +5,6 @@
 
 G_BEGIN_DECLS
 
-#define LODGE_APPLICATION_ID "io.github.lodge_vm.Lodge"
-
 /**
  * _lodge_ui_add_actions:
  * @directory: (nullable): shown in the preferences

@@ -63,7 +63,7 @@ _lodge_ui_find_display (void)
   g_set_application_name ("Lodge");
   if (gtk_init_check ())
     return TRUE;
-  g_printerr ("lodge: %s\n", _("There is no display to show windows on. The commands work without one: lodge --help"));
+  g_printerr ("lodge: %s\n", _ ("There is no display to show windows on. The commands work without one: lodge --help"));
   return FALSE;
 }
 
@@ -87,10 +87,11 @@ on_about_activated_cb (GSimpleAction *action, GVariant *parameter, gpointer data
   AdwDialog *dialog = adw_about_dialog_new ();
 
   g_object_set (dialog, "application-name", "Lodge", "application-icon", LODGE_APPLICATION_ID, "version", LODGE_VERSION, "comments",
-                _("Virtual machines on your desktop"), "developer-name", _("The Lodge developers"), "license-type", GTK_LICENSE_GPL_3_0, "website",
-                "https://github.com/lodge-vm/lodge", "issue-url", "https://github.com/lodge-vm/lodge/issues", "translator-credits",
+                _ ("Virtual machines on your desktop"), "developer-name", _ ("The Lodge developers"), "license-type",
+                GTK_LICENSE_GPL_3_0, "website", "https://github.com/lodge-vm/lodge", "issue-url",
+                "https://github.com/lodge-vm/lodge/issues", "translator-credits",
                 /* Translators: your name, one a line. */
-                _("translator-credits"), NULL);
+                _ ("translator-credits"), NULL);
   adw_dialog_present (dialog, GTK_WIDGET (gtk_application_get_active_window (GTK_APPLICATION (data))));
 }
 
@@ -124,15 +125,18 @@ on_manager_started_cb (AdwApplication *application, LodgeLibrary *library)
   static const GActionEntry entries[] = {
     { .name = "quit", .activate = on_quit_activated_cb },
   };
-  static const struct
-  {
+  static const struct {
     const char *action;
     const char *accels[3];
   } accels[] = {
-    { "app.preferences", { "<Control>comma" } }, { "app.shortcuts", { "<Control>question", "F1" } },
-    { "app.quit", { "<Control>q" } },            { "window.close", { "<Control>w" } },
-    { "win.new-machine", { "<Control>n" } },     { "win.search", { "<Control>f" } },
-    { "win.delete-machine", { "Delete" } },      { "win.fullscreen", { "F11" } },
+    { "app.preferences", { "<Control>comma" } },
+    { "app.shortcuts", { "<Control>question", "F1" } },
+    { "app.quit", { "<Control>q" } },
+    { "window.close", { "<Control>w" } },
+    { "win.new-machine", { "<Control>n" } },
+    { "win.search", { "<Control>f" } },
+    { "win.delete-machine", { "Delete" } },
+    { "win.fullscreen", { "F11" } },
   };
 
   lodge_ui_init ();

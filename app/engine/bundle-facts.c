@@ -8,7 +8,7 @@
 #define LFACTS_WINDOW "window"
 
 typedef struct {
-  char *path;  /* of the bundle; NULL: none */
+  char *path; /* of the bundle; NULL: none */
   char *key;
   char *value;
 } LfactsWish;
@@ -25,8 +25,8 @@ lfacts_wish_free (gpointer data)
 }
 
 static void
-lfacts_run (LodgeMachine *machine, const char *key, const char *value, GTaskThreadFunc thread, GCancellable *cancellable, GAsyncReadyCallback callback,
-            gpointer user_data, gpointer tag)
+lfacts_run (LodgeMachine *machine, const char *key, const char *value, GTaskThreadFunc thread, GCancellable *cancellable,
+            GAsyncReadyCallback callback, gpointer user_data, gpointer tag)
 {
   g_autoptr (GTask) task = g_task_new (machine, cancellable, callback, user_data);
   LfactsWish *wish = g_new0 (LfactsWish, 1);
@@ -132,7 +132,8 @@ lfacts_get (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
 }
 
 void
-lodge_bundle_get_window_setting_async (LodgeMachine *machine, const char *key, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+lodge_bundle_get_window_setting_async (LodgeMachine *machine, const char *key, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data)
 {
   g_return_if_fail (LODGE_IS_MACHINE (machine));
   lfacts_run (machine, key, NULL, lfacts_get, cancellable, callback, user_data, lodge_bundle_get_window_setting_async);
@@ -158,8 +159,8 @@ lfacts_set (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
 }
 
 void
-lodge_bundle_set_window_setting_async (LodgeMachine *machine, const char *key, const char *value, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                       gpointer user_data)
+lodge_bundle_set_window_setting_async (LodgeMachine *machine, const char *key, const char *value, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data)
 {
   g_return_if_fail (LODGE_IS_MACHINE (machine));
   lfacts_run (machine, key, value, lfacts_set, cancellable, callback, user_data, lodge_bundle_set_window_setting_async);

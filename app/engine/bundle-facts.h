@@ -25,7 +25,8 @@ void lodge_disk_facts_free (LodgeDiskFacts *facts);
  * lodge_bundle_list_disks_async:
  * Reads the machine's files on another thread. A machine without a bundle has no disks that we know of.
  */
-void lodge_bundle_list_disks_async (LodgeMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+void lodge_bundle_list_disks_async (LodgeMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer user_data);
 /** lodge_bundle_list_disks_finish: Returns: (transfer full): of LodgeDiskFacts, in the order of the file; NULL on error. */
 GPtrArray *lodge_bundle_list_disks_finish (LodgeMachine *machine, GAsyncResult *result, GError **error);
 
@@ -33,8 +34,8 @@ GPtrArray *lodge_bundle_list_disks_finish (LodgeMachine *machine, GAsyncResult *
  * lodge_bundle_get_window_setting_async:
  * Reads @key of the group [window], which the engine leaves alone.
  */
-void lodge_bundle_get_window_setting_async (LodgeMachine *machine, const char *key, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                            gpointer user_data);
+void lodge_bundle_get_window_setting_async (LodgeMachine *machine, const char *key, GCancellable *cancellable,
+                                            GAsyncReadyCallback callback, gpointer user_data);
 /** lodge_bundle_get_window_setting_finish: Returns: (transfer full) (nullable): the value; NULL if there is none, or on error. */
 char *lodge_bundle_get_window_setting_finish (LodgeMachine *machine, GAsyncResult *result, GError **error);
 

@@ -8,8 +8,7 @@
 #include "widgets/lodge-thumbnail.h"
 #include "widgets/lodge-toast.h"
 
-struct _LodgeMachinePage
-{
+struct _LodgeMachinePage {
   AdwBin parent_instance;
 
   LodgeThumbnail *thumbnail;
@@ -43,15 +42,15 @@ lpage_get_main_label (LodgeMachine *machine)
   switch (lodge_machine_get_state (machine))
     {
     case LODGE_MACHINE_STATE_PAUSED:
-      return _("_Resume");
+      return _ ("_Resume");
     case LODGE_MACHINE_STATE_STARTING:
     case LODGE_MACHINE_STATE_RUNNING:
     case LODGE_MACHINE_STATE_FAILED:
-      return _("_Show");
+      return _ ("_Show");
     case LODGE_MACHINE_STATE_OFF:
     case LODGE_MACHINE_STATE_BROKEN:
     default:
-      return _("_Start");
+      return _ ("_Start");
     }
 }
 
@@ -74,10 +73,11 @@ lpage_update_facts (LodgeMachinePage *self)
   LodgeOs *os = os_id != NULL ? lodge_os_database_find (lodge_os_database_get_default (), os_id) : NULL;
   guint cpus = lodge_machine_get_cpus (self->machine);
   gint64 started_at = lodge_machine_get_started_at (self->machine);
-  g_autofree char *memory = g_format_size_full ((guint64) lodge_machine_get_memory_mib (self->machine) << 20, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *memory = g_format_size_full ((guint64) lodge_machine_get_memory_mib (self->machine) << 20,
+                                                G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *processors = g_strdup_printf ("%u", cpus);
 
-  adw_action_row_set_subtitle (self->os_row, os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : _("Unknown"));
+  adw_action_row_set_subtitle (self->os_row, os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : _ ("Unknown"));
   adw_action_row_set_subtitle (self->memory_row, memory);
   adw_action_row_set_subtitle (self->cpus_row, processors);
   gtk_widget_set_visible (GTK_WIDGET (self->since_row), started_at != 0);
@@ -98,8 +98,9 @@ lpage_update_disc (LodgeMachinePage *self)
   g_autofree char *dir = medium != NULL ? g_path_get_dirname (medium) : NULL;
   g_autofree char *shown = dir != NULL ? g_filename_display_name (dir) : NULL;
 
-  gtk_widget_set_visible (GTK_WIDGET (self->disc_group), (lodge_machine_get_capabilities (self->machine) & LODGE_CAPABILITY_MEDIUM) != 0);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->disc_row), base != NULL ? base : _("Empty"));
+  gtk_widget_set_visible (GTK_WIDGET (self->disc_group),
+                          (lodge_machine_get_capabilities (self->machine) & LODGE_CAPABILITY_MEDIUM) != 0);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->disc_row), base != NULL ? base : _ ("Empty"));
   adw_action_row_set_subtitle (self->disc_row, shown != NULL ? shown : "");
 }
 
@@ -126,7 +127,8 @@ on_disks_listed_cb (GObject *source, GAsyncResult *result, gpointer data)
       g_autofree char *name = g_filename_display_basename (facts->path);
       g_autofree char *shown = g_filename_display_name (facts->path);
       /* Translators: a disk's size, how much of it is in use on this computer, the name of its file. */
-      g_autofree char *text = facts->problem != NULL ? g_strdup (facts->problem) : g_strdup_printf (_("%s, %s used, in %s"), size, used, name);
+      g_autofree char *text = facts->problem != NULL ? g_strdup (facts->problem)
+                                                     : g_strdup_printf (_ ("%s, %s used, in %s"), size, used, name);
 
       adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (row), FALSE);
       adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), facts->device_id);
@@ -172,7 +174,7 @@ lpage_update (LodgeMachinePage *self)
   gtk_button_set_use_underline (self->main_button, TRUE);
   gtk_widget_set_visible (GTK_WIDGET (self->power_button), lodge_machine_is_on (self->machine));
 
-  described = g_strdup_printf (_("Picture of %s"), name);
+  described = g_strdup_printf (_ ("Picture of %s"), name);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->picture_button), GTK_ACCESSIBLE_PROPERTY_LABEL, described, -1);
 
   shown = path != NULL ? g_filename_display_name (path) : NULL;
@@ -206,8 +208,9 @@ on_database_loaded_cb (GObject *source, GAsyncResult *result, gpointer data)
 void
 lodge_machine_page_set_machine (LodgeMachinePage *self, LodgeMachine *machine)
 {
-  static const char *const watched[] = { "notify::state", "notify::name", "notify::message", "notify::os-id", "notify::memory-mib", "notify::cpus",
-                                         "notify::medium", "notify::capabilities", "notify::started-at", "notify::path" };
+  static const char *const watched[] = { "notify::state",      "notify::name", "notify::message", "notify::os-id",
+                                         "notify::memory-mib", "notify::cpus", "notify::medium",  "notify::capabilities",
+                                         "notify::started-at", "notify::path" };
 
   g_return_if_fail (LODGE_IS_MACHINE_PAGE (self));
 

@@ -5,8 +5,7 @@
 
 #include "widgets/lodge-thumbnail.h"
 
-struct _LodgeMachineRow
-{
+struct _LodgeMachineRow {
   GtkBox parent_instance;
 
   LodgeThumbnail *thumbnail;
@@ -45,7 +44,7 @@ lrow_update (LodgeMachineRow *self)
   if (self->item != NULL)
     {
       /* Translators: a machine's name and its state, as a screen reader says them. */
-      g_autofree char *spoken = g_strdup_printf (_("%s, %s"), name, label);
+      g_autofree char *spoken = g_strdup_printf (_ ("%s, %s"), name, label);
 
       gtk_list_item_set_accessible_label (self->item, spoken);
     }

@@ -9,11 +9,11 @@
 #include "model/error.h"
 #include "model/host.h"
 #include "widgets/lodge-machine-actions.h"
+#include "widgets/lodge-menu-names.h"
 #include "widgets/lodge-toast.h"
 #include "wizard/lodge-wizard.h"
 
-struct _LodgeWindow
-{
+struct _LodgeWindow {
   AdwApplicationWindow parent_instance;
 
   AdwToastOverlay *toasts;
@@ -75,15 +75,16 @@ lwin_update_stack (LodgeWindow *self)
   gtk_stack_set_visible_child_name (self->stack, shown);
   gtk_menu_button_set_primary (self->empty_menu_button, g_strcmp0 (shown, "empty") == 0);
   gtk_menu_button_set_primary (self->menu_button, g_strcmp0 (shown, "library") == 0);
-  gtk_stack_set_visible_child_name (self->list_stack, g_list_model_get_n_items (G_LIST_MODEL (self->selection)) > 0 ? "list" : "nothing");
+  gtk_stack_set_visible_child_name (self->list_stack,
+                                    g_list_model_get_n_items (G_LIST_MODEL (self->selection)) > 0 ? "list" : "nothing");
 }
 
 static void
 lwin_update_actions (LodgeWindow *self)
 {
   LodgeMachine *machine = lwin_get_selected (self);
-  gboolean deletable = machine != NULL && (lodge_machine_get_capabilities (machine) & LODGE_CAPABILITY_DELETE) != 0 &&
-                       !lodge_machine_is_on (machine) && !lodge_machine_get_busy (machine);
+  gboolean deletable = machine != NULL && (lodge_machine_get_capabilities (machine) & LODGE_CAPABILITY_DELETE) != 0
+                       && !lodge_machine_is_on (machine) && !lodge_machine_get_busy (machine);
 
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.delete-machine", deletable);
 }
@@ -143,7 +144,10 @@ lwin_matches (gpointer item, gpointer data)
   const char *os_id = lodge_machine_get_os_id (machine);
   LodgeOs *os = os_id != NULL ? lodge_os_database_find (lodge_os_database_get_default (), os_id) : NULL;
   g_autofree char *needle = g_utf8_casefold (gtk_editable_get_text (self->search_entry), -1);
-  g_autofree char *text = g_strjoin (" ", lodge_machine_get_name (machine), os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : "",
+  g_autofree char *text = g_strjoin (" ", lodge_machine_get_name (machine),
+                                     os != NULL      ? lodge_os_get_name (os)
+                                     : os_id != NULL ? os_id
+                                                     : "",
                                      lodge_machine_state_to_label (lodge_machine_get_state (machine)), NULL);
   g_autofree char *hay = g_utf8_casefold (text, -1);
   g_auto (GStrv) words = g_strsplit_set (needle, " \t", -1);
@@ -227,6 +231,7 @@ lwin_popup_context_menu (LodgeWindow *self, double x, double y)
       self->context_menu = gtk_popover_menu_new_from_model (self->machine_menu);
       gtk_popover_set_has_arrow (GTK_POPOVER (self->context_menu), FALSE);
       gtk_widget_set_halign (self->context_menu, GTK_ALIGN_START);
+      lodge_menu_names_add (self->context_menu);
       gtk_widget_set_parent (self->context_menu, GTK_WIDGET (self->list_stack));
     }
   gtk_popover_set_pointing_to (GTK_POPOVER (self->context_menu), &rect);
@@ -269,7 +274,8 @@ on_context_menu_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 
   if (focus == NULL || !gtk_widget_is_ancestor (focus, GTK_WIDGET (self->list_stack)))
     return;
-  if (!gtk_widget_compute_point (focus, GTK_WIDGET (self->list_stack), &GRAPHENE_POINT_INIT (24, gtk_widget_get_height (focus)), &point))
+  if (!gtk_widget_compute_point (focus, GTK_WIDGET (self->list_stack), &GRAPHENE_POINT_INIT (24, gtk_widget_get_height (focus)),
+                                 &point))
     return;
   lwin_popup_context_menu (self, point.x, point.y);
 }
@@ -295,8 +301,8 @@ lodge_window_open_wizard (LodgeWindow *self, const char *path)
 
   g_return_if_fail (LODGE_IS_WINDOW (self));
 
-  if (adw_application_window_get_visible_dialog (ADW_APPLICATION_WINDOW (self)) != NULL &&
-      LODGE_IS_WIZARD (adw_application_window_get_visible_dialog (ADW_APPLICATION_WINDOW (self))))
+  if (adw_application_window_get_visible_dialog (ADW_APPLICATION_WINDOW (self)) != NULL
+      && LODGE_IS_WIZARD (adw_application_window_get_visible_dialog (ADW_APPLICATION_WINDOW (self))))
     return;
   wizard = lodge_wizard_new (self->library, path);
   g_signal_connect_object (wizard, "machine-created", G_CALLBACK (on_machine_created_cb), self, 0);
@@ -319,7 +325,7 @@ on_dropped_cb (GtkDropTarget *target, const GValue *value, double x, double y, L
     return FALSE;
   if (g_file_peek_path (file) == NULL)
     {
-      lodge_toast_show (GTK_WIDGET (self), _("Only a file on this computer can become a machine"));
+      lodge_toast_show (GTK_WIDGET (self), _ ("Only a file on this computer can become a machine"));
       return FALSE;
     }
   lodge_window_open_wizard (self, g_file_peek_path (file));
@@ -376,8 +382,8 @@ on_deleted_cb (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   adw_navigation_split_view_set_show_content (self->split, FALSE);
-  toast = adw_toast_new (_("The machine was moved to the trash"));
-  adw_toast_set_button_label (toast, _("_Undo"));
+  toast = adw_toast_new (_ ("The machine was moved to the trash"));
+  adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_timeout (toast, 15);
   g_object_set_data_full (G_OBJECT (toast), "lodge-token", token, g_free);
   g_signal_connect_object (toast, "button-clicked", G_CALLBACK (on_undo_clicked_cb), self, 0);
@@ -431,7 +437,7 @@ on_kvm_answered_cb (AdwAlertDialog *dialog, const char *response, LodgeWindow *s
   if (g_strcmp0 (response, "copy") == 0 && lodge_host_get_command (host) != NULL)
     {
       gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)), lodge_host_get_command (host));
-      lodge_toast_show (GTK_WIDGET (self), _("Command copied"));
+      lodge_toast_show (GTK_WIDGET (self), _ ("Command copied"));
     }
   else if (g_strcmp0 (response, "check") == 0)
     lodge_host_refresh_async (host, NULL, on_host_refreshed_cb, g_object_ref (self));
@@ -463,7 +469,7 @@ on_kvm_help_cb (GtkWidget *widget, const char *name, GVariant *parameter)
       gtk_widget_add_css_class (label, "details");
       gtk_widget_add_css_class (label, "card");
       gtk_box_append (GTK_BOX (box), label);
-      adw_alert_dialog_add_response (ADW_ALERT_DIALOG (dialog), "copy", _("_Copy Command"));
+      adw_alert_dialog_add_response (ADW_ALERT_DIALOG (dialog), "copy", _ ("_Copy Command"));
     }
   if (detail != NULL)
     {
@@ -481,7 +487,7 @@ on_kvm_help_cb (GtkWidget *widget, const char *name, GVariant *parameter)
     adw_alert_dialog_set_extra_child (ADW_ALERT_DIALOG (dialog), box);
   else
     g_object_ref_sink (box), g_object_unref (box);
-  adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "check", _("Check _Again"), "close", _("C_lose"), NULL);
+  adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "check", _ ("Check _Again"), "close", _ ("C_lose"), NULL);
   adw_alert_dialog_set_close_response (ADW_ALERT_DIALOG (dialog), "close");
   adw_alert_dialog_set_default_response (ADW_ALERT_DIALOG (dialog), "close");
   g_signal_connect_object (dialog, "response", G_CALLBACK (on_kvm_answered_cb), self, 0);
@@ -513,7 +519,8 @@ on_show_menu_cb (GtkWidget *widget, const char *name, GVariant *parameter)
   LodgeWindow *self = LODGE_WINDOW (widget);
 
   adw_navigation_split_view_set_show_content (self->split, FALSE);
-  gtk_menu_button_popup (g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "empty") == 0 ? self->empty_menu_button : self->menu_button);
+  gtk_menu_button_popup (g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "empty") == 0 ? self->empty_menu_button
+                                                                                                  : self->menu_button);
 }
 
 static void
@@ -592,6 +599,7 @@ lodge_window_init (LodgeWindow *self)
   GtkDropTarget *drop;
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_window_set_title (GTK_WINDOW (self), g_get_application_name ());
 
   g_signal_connect (factory, "setup", G_CALLBACK (on_row_setup_cb), self);
   g_signal_connect (factory, "bind", G_CALLBACK (on_row_bind_cb), self);
@@ -599,6 +607,7 @@ lodge_window_init (LodgeWindow *self)
   gtk_list_view_set_factory (self->list, factory);
   g_object_unref (factory);
 
+  lodge_menu_names_add (GTK_WIDGET (self));
   self->actions = lodge_machine_actions_new (GTK_WIDGET (self));
   gtk_widget_insert_action_group (GTK_WIDGET (self), "machine", G_ACTION_GROUP (self->actions));
 

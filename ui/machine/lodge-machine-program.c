@@ -100,7 +100,8 @@ lodge_ui_run_machine (const char *bundle)
 
   if (!_lodge_ui_find_display ())
     {
-      g_set_error_literal (&error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("There is no display to show the machine’s window on."));
+      g_set_error_literal (&error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED,
+                           _ ("There is no display to show the machine’s window on."));
       lodge_machine_service_tell_starter (error);
       return 1;
     }

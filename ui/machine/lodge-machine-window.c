@@ -8,6 +8,7 @@
 #include "settings/lodge-settings.h"
 #include "widgets/lodge-display.h"
 #include "widgets/lodge-machine-actions.h"
+#include "widgets/lodge-menu-names.h"
 #include "widgets/lodge-toast.h"
 
 /* How close to the top edge the pointer calls the bar in full screen, and how far below the bar sends it away; pixels. */
@@ -16,8 +17,7 @@
 
 #define LMWIN_CLOSE_KEY "close"
 
-struct _LodgeMachineWindow
-{
+struct _LodgeMachineWindow {
   AdwApplicationWindow parent_instance;
 
   AdwToolbarView *toolbar;
@@ -43,10 +43,10 @@ struct _LodgeMachineWindow
   LodgeMachineActions *actions;
   LodgeMachineState last_state;
   LodgeClosePolicy policy; /* this machine's own; ASK: none */
-  gboolean told_release; /* how to give the keyboard back was told in this window */
-  gboolean regrab;       /* the guest had the keyboard before a menu took it */
-  gboolean closing;      /* the guest was asked to shut down; the window goes when it has */
-  gboolean close_now;    /* nothing is left to ask */
+  gboolean told_release;   /* how to give the keyboard back was told in this window */
+  gboolean regrab;         /* the guest had the keyboard before a menu took it */
+  gboolean closing;        /* the guest was asked to shut down; the window goes when it has */
+  gboolean close_now;      /* nothing is left to ask */
 };
 
 G_DEFINE_FINAL_TYPE (LodgeMachineWindow, lodge_machine_window, ADW_TYPE_APPLICATION_WINDOW)
@@ -77,16 +77,17 @@ lmwin_update_banner (LodgeMachineWindow *self)
 {
   LodgeReason reason = lodge_machine_get_reason (self->machine);
   const char *message = lodge_machine_get_message (self->machine);
-  gboolean revealed = lodge_machine_get_state (self->machine) == LODGE_MACHINE_STATE_PAUSED &&
-                      (reason == LODGE_REASON_NO_SPACE || reason == LODGE_REASON_IO_ERROR);
+  gboolean revealed = lodge_machine_get_state (self->machine) == LODGE_MACHINE_STATE_PAUSED
+                      && (reason == LODGE_REASON_NO_SPACE || reason == LODGE_REASON_IO_ERROR);
 
   if (revealed)
     {
       g_autofree char *sentence = message != NULL ? lodge_error_split (message, NULL) : NULL;
 
-      adw_banner_set_title (self->banner, sentence != NULL                   ? sentence
-                                          : reason == LODGE_REASON_NO_SPACE ? _("This computer’s disk is full. Make room, then try again.")
-                                                                             : _("This computer’s disk failed. The machine is paused."));
+      adw_banner_set_title (self->banner, sentence != NULL ? sentence
+                                          : reason == LODGE_REASON_NO_SPACE
+                                              ? _ ("This computer’s disk is full. Make room, then try again.")
+                                              : _ ("This computer’s disk failed. The machine is paused."));
     }
   adw_banner_set_revealed (self->banner, revealed);
 }
@@ -110,10 +111,12 @@ on_machine_changed_cb (LodgeMachineWindow *self)
   else
     gtk_widget_remove_css_class (GTK_WIDGET (self->display), "still");
 
-  gtk_button_set_icon_name (self->pause_button, state == LODGE_MACHINE_STATE_PAUSED ? "media-playback-start-symbolic" : "media-playback-pause-symbolic");
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->pause_button), state == LODGE_MACHINE_STATE_PAUSED ? _("Resume") : _("Pause"));
+  gtk_button_set_icon_name (self->pause_button, state == LODGE_MACHINE_STATE_PAUSED ? "media-playback-start-symbolic"
+                                                                                    : "media-playback-pause-symbolic");
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->pause_button), state == LODGE_MACHINE_STATE_PAUSED ? _ ("Resume") : _ ("Pause"));
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.toggle-pause",
-                                 lodge_machine_can (self->machine, LODGE_VERB_PAUSE) || lodge_machine_can (self->machine, LODGE_VERB_RESUME));
+                                 lodge_machine_can (self->machine, LODGE_VERB_PAUSE)
+                                     || lodge_machine_can (self->machine, LODGE_VERB_RESUME));
 
   switch (state)
     {
@@ -189,7 +192,8 @@ on_pointer_moved_cb (GtkEventControllerMotion *controller, double x, double y, L
     return;
   if (y <= LMWIN_EDGE)
     lmwin_update_bars (self, TRUE);
-  else if (y > adw_toolbar_view_get_top_bar_height (self->toolbar) + LMWIN_BELOW_BAR && !lmwin_has_menu (self) && lodge_display_get_grabbed (self->display))
+  else if (y > adw_toolbar_view_get_top_bar_height (self->toolbar) + LMWIN_BELOW_BAR && !lmwin_has_menu (self)
+           && lodge_display_get_grabbed (self->display))
     lmwin_update_bars (self, FALSE);
 }
 
@@ -203,8 +207,9 @@ on_grabbed_changed_cb (LodgeMachineWindow *self)
     return;
   self->told_release = TRUE;
   {
-    g_autofree char *text = g_strdup_printf (_("Press %s to give the keyboard back"),
-                                             lodge_release_keys_get_label (lodge_settings_get_release_keys (lodge_settings_get_default ())));
+    g_autofree char *text
+        = g_strdup_printf (_ ("Press %s to give the keyboard back"),
+                           lodge_release_keys_get_label (lodge_settings_get_release_keys (lodge_settings_get_default ())));
 
     lodge_toast_show (GTK_WIDGET (self->toolbar), text);
   }
@@ -263,7 +268,8 @@ on_toggle_pause_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   LodgeMachineWindow *self = LODGE_MACHINE_WINDOW (widget);
 
-  lodge_machine_actions_act (self->actions, lodge_machine_can (self->machine, LODGE_VERB_RESUME) ? LODGE_VERB_RESUME : LODGE_VERB_PAUSE);
+  lodge_machine_actions_act (self->actions,
+                             lodge_machine_can (self->machine, LODGE_VERB_RESUME) ? LODGE_VERB_RESUME : LODGE_VERB_PAUSE);
 }
 
 /* --- Closing --- */
@@ -300,7 +306,8 @@ on_forced_off_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (LodgeMachineWindow) self = LODGE_MACHINE_WINDOW (data);
   g_autoptr (GError) error = NULL;
 
-  if (!lodge_machine_act_finish (LODGE_MACHINE (source), result, &error) && !g_error_matches (error, LODGE_ERROR, LODGE_ERROR_NOT_RUNNING))
+  if (!lodge_machine_act_finish (LODGE_MACHINE (source), result, &error)
+      && !g_error_matches (error, LODGE_ERROR, LODGE_ERROR_NOT_RUNNING))
     {
       lodge_toast_error (GTK_WIDGET (self->toolbar), error);
       return;
@@ -312,6 +319,9 @@ on_forced_off_cb (GObject *source, GAsyncResult *result, gpointer data)
 static void
 lmwin_close (LodgeMachineWindow *self, LodgeClosePolicy policy)
 {
+  /* A machine that goes off at once takes the window with it. */
+  g_autoptr (LodgeMachineWindow) held = g_object_ref (self);
+
   switch (policy)
     {
     case LODGE_CLOSE_SHUT_DOWN:
@@ -319,7 +329,7 @@ lmwin_close (LodgeMachineWindow *self, LodgeClosePolicy policy)
         {
           self->closing = TRUE;
           lodge_machine_actions_act (self->actions, LODGE_VERB_SHUT_DOWN);
-          lodge_toast_show (GTK_WIDGET (self->toolbar), _("The guest was asked to shut down. The window closes when it has."));
+          lodge_toast_show (GTK_WIDGET (self->toolbar), _ ("The guest was asked to shut down. The window closes when it has."));
         }
       break;
     case LODGE_CLOSE_TURN_OFF:
@@ -356,7 +366,8 @@ on_close_answered_cb (AdwAlertDialog *dialog, const char *response, gpointer dat
   if (question->remember == NULL || gtk_check_button_get_active (question->remember))
     {
       self->policy = policy;
-      lodge_bundle_set_window_setting_async (self->machine, LMWIN_CLOSE_KEY, policy != LODGE_CLOSE_ASK ? lodge_close_policy_to_nick (policy) : NULL, NULL,
+      lodge_bundle_set_window_setting_async (self->machine, LMWIN_CLOSE_KEY,
+                                             policy != LODGE_CLOSE_ASK ? lodge_close_policy_to_nick (policy) : NULL, NULL,
                                              on_policy_stored_cb, g_object_ref (self));
     }
   if (question->remember != NULL)
@@ -382,7 +393,7 @@ lmwin_add_choice (GtkListBox *list, GtkCheckButton *group, const char *title, co
 static void
 lmwin_ask (LodgeMachineWindow *self, gboolean closing)
 {
-  AdwDialog *dialog = adw_alert_dialog_new (closing ? _("Close the Window?") : _("When the Window Is Closed"), NULL);
+  AdwDialog *dialog = adw_alert_dialog_new (closing ? _ ("Close the Window?") : _ ("When the Window Is Closed"), NULL);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12), *list = gtk_list_box_new ();
   LmwinQuestion *question = g_new0 (LmwinQuestion, 1);
   LodgeClosePolicy present = lmwin_get_policy (self);
@@ -391,14 +402,16 @@ lmwin_ask (LodgeMachineWindow *self, gboolean closing)
   question->window = self;
   gtk_list_box_set_selection_mode (GTK_LIST_BOX (list), GTK_SELECTION_NONE);
   gtk_widget_add_css_class (list, "boxed-list");
-  question->choices[LODGE_CLOSE_KEEP_RUNNING] = lmwin_add_choice (GTK_LIST_BOX (list), NULL, _("_Keep Running"), _("In the background, without a window"));
+  question->choices[LODGE_CLOSE_KEEP_RUNNING] = lmwin_add_choice (GTK_LIST_BOX (list), NULL, _ ("_Keep Running"),
+                                                                  _ ("In the background, without a window"));
   if (!closing || can_shut_down)
-    question->choices[LODGE_CLOSE_SHUT_DOWN] =
-      lmwin_add_choice (GTK_LIST_BOX (list), question->choices[LODGE_CLOSE_KEEP_RUNNING], _("_Shut Down"), _("The guest is asked to turn itself off"));
-  question->choices[LODGE_CLOSE_TURN_OFF] =
-    lmwin_add_choice (GTK_LIST_BOX (list), question->choices[LODGE_CLOSE_KEEP_RUNNING], _("_Force Off"), _("What the guest has not saved is lost"));
+    question->choices[LODGE_CLOSE_SHUT_DOWN] = lmwin_add_choice (GTK_LIST_BOX (list), question->choices[LODGE_CLOSE_KEEP_RUNNING],
+                                                                 _ ("_Shut Down"), _ ("The guest is asked to turn itself off"));
+  question->choices[LODGE_CLOSE_TURN_OFF] = lmwin_add_choice (GTK_LIST_BOX (list), question->choices[LODGE_CLOSE_KEEP_RUNNING],
+                                                              _ ("_Force Off"), _ ("What the guest has not saved is lost"));
   if (!closing)
-    question->choices[LODGE_CLOSE_ASK] = lmwin_add_choice (GTK_LIST_BOX (list), question->choices[LODGE_CLOSE_KEEP_RUNNING], _("_Ask"), _("Each time"));
+    question->choices[LODGE_CLOSE_ASK] = lmwin_add_choice (GTK_LIST_BOX (list), question->choices[LODGE_CLOSE_KEEP_RUNNING],
+                                                           _ ("_Ask"), _ ("Each time"));
   if (closing && present == LODGE_CLOSE_ASK)
     present = LODGE_CLOSE_KEEP_RUNNING;
   if (question->choices[present] == NULL)
@@ -408,16 +421,18 @@ lmwin_ask (LodgeMachineWindow *self, gboolean closing)
 
   if (closing)
     {
-      question->remember = GTK_CHECK_BUTTON (gtk_check_button_new_with_mnemonic (_("_Remember for this machine")));
+      question->remember = GTK_CHECK_BUTTON (gtk_check_button_new_with_mnemonic (_ ("_Remember for this machine")));
       gtk_box_append (GTK_BOX (box), GTK_WIDGET (question->remember));
     }
 
   adw_alert_dialog_set_extra_child (ADW_ALERT_DIALOG (dialog), box);
-  adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "cancel", _("_Cancel"), "ok", closing ? _("C_lose") : _("_Apply"), NULL);
+  adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "cancel", _ ("_Cancel"), "ok", closing ? _ ("C_lose") : _ ("_Apply"),
+                                  NULL);
   adw_alert_dialog_set_response_appearance (ADW_ALERT_DIALOG (dialog), "ok", ADW_RESPONSE_SUGGESTED);
   adw_alert_dialog_set_default_response (ADW_ALERT_DIALOG (dialog), "ok");
   adw_alert_dialog_set_close_response (ADW_ALERT_DIALOG (dialog), "cancel");
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_close_answered_cb), question, (GClosureNotify) (void (*) (void)) g_free, 0);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_close_answered_cb), question, (GClosureNotify) (void (*) (void)) g_free,
+                         0);
   lodge_display_release (self->display);
   adw_dialog_present (dialog, GTK_WIDGET (self));
 }
@@ -464,7 +479,8 @@ on_dropped_cb (GtkDropTarget *target, const GValue *value, double x, double y, L
   GSList *files = g_value_get_boxed (value);
   GFile *file = files != NULL ? files->data : NULL;
 
-  if (file == NULL || g_file_peek_path (file) == NULL || (lodge_machine_get_capabilities (self->machine) & LODGE_CAPABILITY_MEDIUM) == 0)
+  if (file == NULL || g_file_peek_path (file) == NULL
+      || (lodge_machine_get_capabilities (self->machine) & LODGE_CAPABILITY_MEDIUM) == 0)
     return FALSE;
   lodge_machine_actions_insert (self->actions, g_file_peek_path (file));
   return TRUE;
@@ -538,7 +554,8 @@ lodge_machine_window_init (LodgeMachineWindow *self)
   self->actions = lodge_machine_actions_new (GTK_WIDGET (self));
   gtk_widget_insert_action_group (GTK_WIDGET (self), "machine", G_ACTION_GROUP (self->actions));
   gtk_menu_button_set_menu_model (self->keys_button, keys);
-  g_menu_append_submenu (self->keys_section, _("Send _Keys"), keys);
+  g_menu_append_submenu (self->keys_section, _ ("Send _Keys"), keys);
+  lodge_menu_names_add (GTK_WIDGET (self));
   g_signal_connect (self, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed_cb), NULL);
 
   gtk_event_controller_set_propagation_phase (motion, GTK_PHASE_CAPTURE);
@@ -552,9 +569,10 @@ lodge_machine_window_init (LodgeMachineWindow *self)
 LodgeMachineWindow *
 lodge_machine_window_new (AdwApplication *application, LodgeMachine *machine)
 {
-  static const char *const watched[] = { "notify::state", "notify::reason", "notify::message", "notify::busy", "notify::name", "notify::console" };
+  static const char *const watched[] = { "notify::state", "notify::reason", "notify::message",
+                                         "notify::busy",  "notify::name",   "notify::console" };
   LodgeMachineWindow *self = g_object_new (LODGE_TYPE_MACHINE_WINDOW, "application", application, NULL);
-  g_autofree char *label = g_strdup_printf (_("Screen of %s"), lodge_machine_get_name (machine));
+  g_autofree char *label = g_strdup_printf (_ ("Screen of %s"), lodge_machine_get_name (machine));
 
   self->machine = g_object_ref (machine);
   self->last_state = LODGE_MACHINE_STATE_OFF;

@@ -6,8 +6,7 @@
 #include "settings/lodge-settings.h"
 #include "widgets/lodge-toast.h"
 
-struct _LodgePreferences
-{
+struct _LodgePreferences {
   AdwPreferencesDialog parent_instance;
 
   AdwComboRow *style_row;
@@ -40,8 +39,9 @@ lpref_selected_to_enum (GBinding *binding, const GValue *from, GValue *to, gpoin
 static void
 lpref_bind (const char *property, AdwComboRow *row)
 {
-  g_object_bind_property_full (lodge_settings_get_default (), property, row, "selected", G_BINDING_SYNC_CREATE | G_BINDING_BIDIRECTIONAL,
-                               lpref_enum_to_selected, lpref_selected_to_enum, NULL, NULL);
+  g_object_bind_property_full (lodge_settings_get_default (), property, row, "selected",
+                               G_BINDING_SYNC_CREATE | G_BINDING_BIDIRECTIONAL, lpref_enum_to_selected, lpref_selected_to_enum,
+                               NULL, NULL);
 }
 
 static void
@@ -60,7 +60,8 @@ on_folder_clicked_cb (LodgePreferences *self)
   g_autoptr (GFile) file = g_file_new_for_path (self->directory);
   g_autoptr (GtkFileLauncher) launcher = gtk_file_launcher_new (file);
 
-  gtk_file_launcher_launch (launcher, GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), NULL, on_folder_opened_cb, g_object_ref (self));
+  gtk_file_launcher_launch (launcher, GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), NULL, on_folder_opened_cb,
+                            g_object_ref (self));
 }
 
 static void

@@ -6,8 +6,7 @@
 
 #define LSET_GROUP "ui"
 
-struct _LodgeSettings
-{
+struct _LodgeSettings {
   GObject parent_instance;
 
   char *path;
@@ -30,21 +29,17 @@ static GParamSpec *lset_props[N_PROPS];
 
 G_DEFINE_FINAL_TYPE (LodgeSettings, lodge_settings, G_TYPE_OBJECT)
 
-G_DEFINE_ENUM_TYPE (LodgeReleaseKeys, lodge_release_keys,
-                    G_DEFINE_ENUM_VALUE (LODGE_RELEASE_LEFT_CTRL_ALT, "left-ctrl-alt"),
+G_DEFINE_ENUM_TYPE (LodgeReleaseKeys, lodge_release_keys, G_DEFINE_ENUM_VALUE (LODGE_RELEASE_LEFT_CTRL_ALT, "left-ctrl-alt"),
                     G_DEFINE_ENUM_VALUE (LODGE_RELEASE_RIGHT_CTRL, "right-ctrl"),
                     G_DEFINE_ENUM_VALUE (LODGE_RELEASE_RIGHT_CTRL_ALT, "right-ctrl-alt"))
 
-G_DEFINE_ENUM_TYPE (LodgeClosePolicy, lodge_close_policy,
-                    G_DEFINE_ENUM_VALUE (LODGE_CLOSE_ASK, "ask"),
+G_DEFINE_ENUM_TYPE (LodgeClosePolicy, lodge_close_policy, G_DEFINE_ENUM_VALUE (LODGE_CLOSE_ASK, "ask"),
                     G_DEFINE_ENUM_VALUE (LODGE_CLOSE_KEEP_RUNNING, "keep-running"),
                     G_DEFINE_ENUM_VALUE (LODGE_CLOSE_SHUT_DOWN, "shut-down"),
                     G_DEFINE_ENUM_VALUE (LODGE_CLOSE_TURN_OFF, "turn-off"))
 
-G_DEFINE_ENUM_TYPE (LodgeStyle, lodge_style,
-                    G_DEFINE_ENUM_VALUE (LODGE_STYLE_SYSTEM, "system"),
-                    G_DEFINE_ENUM_VALUE (LODGE_STYLE_LIGHT, "light"),
-                    G_DEFINE_ENUM_VALUE (LODGE_STYLE_DARK, "dark"))
+G_DEFINE_ENUM_TYPE (LodgeStyle, lodge_style, G_DEFINE_ENUM_VALUE (LODGE_STYLE_SYSTEM, "system"),
+                    G_DEFINE_ENUM_VALUE (LODGE_STYLE_LIGHT, "light"), G_DEFINE_ENUM_VALUE (LODGE_STYLE_DARK, "dark"))
 
 static const char *
 lset_enum_nick (GType type, int value)
@@ -82,12 +77,12 @@ lodge_release_keys_get_label (LodgeReleaseKeys keys)
   switch (keys)
     {
     case LODGE_RELEASE_RIGHT_CTRL:
-      return _("Right Ctrl");
+      return _ ("Right Ctrl");
     case LODGE_RELEASE_RIGHT_CTRL_ALT:
-      return _("Right Ctrl+Alt");
+      return _ ("Right Ctrl+Alt");
     case LODGE_RELEASE_LEFT_CTRL_ALT:
     default:
-      return _("Left Ctrl+Alt");
+      return _ ("Left Ctrl+Alt");
     }
 }
 
@@ -132,7 +127,8 @@ lset_save (LodgeSettings *self)
 static void
 on_file_changed_cb (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event, gpointer data)
 {
-  if (event == G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT || event == G_FILE_MONITOR_EVENT_CREATED || event == G_FILE_MONITOR_EVENT_RENAMED)
+  if (event == G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT || event == G_FILE_MONITOR_EVENT_CREATED
+      || event == G_FILE_MONITOR_EVENT_RENAMED)
     lset_load (LODGE_SETTINGS (data));
 }
 
@@ -210,7 +206,8 @@ lodge_settings_class_init (LodgeSettingsClass *klass)
   object_class->finalize = lodge_settings_finalize;
 
   lset_props[PROP_STYLE] = g_param_spec_enum ("style", NULL, NULL, LODGE_TYPE_STYLE, LODGE_STYLE_SYSTEM, flags);
-  lset_props[PROP_RELEASE_KEYS] = g_param_spec_enum ("release-keys", NULL, NULL, LODGE_TYPE_RELEASE_KEYS, LODGE_RELEASE_LEFT_CTRL_ALT, flags);
+  lset_props[PROP_RELEASE_KEYS] = g_param_spec_enum ("release-keys", NULL, NULL, LODGE_TYPE_RELEASE_KEYS,
+                                                     LODGE_RELEASE_LEFT_CTRL_ALT, flags);
   lset_props[PROP_CLOSE_POLICY] = g_param_spec_enum ("close-policy", NULL, NULL, LODGE_TYPE_CLOSE_POLICY, LODGE_CLOSE_ASK, flags);
   g_object_class_install_properties (object_class, N_PROPS, lset_props);
 }

@@ -3,8 +3,7 @@
 
 #include <glib/gi18n.h>
 
-struct _LodgeShortcutRow
-{
+struct _LodgeShortcutRow {
   AdwActionRow parent_instance;
 
   GtkWidget *keys;
@@ -84,7 +83,7 @@ lshort_set_accelerator (LodgeShortcutRow *self, const char *accelerators)
         }
       if (i > 0)
         {
-          GtkWidget *or = gtk_label_new (_("or"));
+          GtkWidget *or = gtk_label_new (_ ("or"));
 
           gtk_widget_add_css_class (or, "dimmed");
           gtk_box_append (GTK_BOX (self->keys), or);
@@ -129,7 +128,8 @@ lodge_shortcut_row_class_init (LodgeShortcutRowClass *klass)
   object_class->set_property = lodge_shortcut_row_set_property;
   object_class->finalize = lodge_shortcut_row_finalize;
 
-  lshort_props[PROP_ACCELERATOR] = g_param_spec_string ("accelerator", NULL, NULL, NULL, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+  lshort_props[PROP_ACCELERATOR] = g_param_spec_string ("accelerator", NULL, NULL, NULL,
+                                                        G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, lshort_props);
 }
 

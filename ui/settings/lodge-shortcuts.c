@@ -4,8 +4,7 @@
 #include "settings/lodge-settings.h"
 #include "settings/lodge-shortcut-row.h"
 
-struct _LodgeShortcuts
-{
+struct _LodgeShortcuts {
   AdwDialog parent_instance;
 
   LodgeShortcutRow *release_row;
@@ -36,7 +35,8 @@ static void
 lodge_shortcuts_init (LodgeShortcuts *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
-  lodge_shortcut_row_set_keys (self->release_row, lodge_release_keys_get_label (lodge_settings_get_release_keys (lodge_settings_get_default ())));
+  lodge_shortcut_row_set_keys (self->release_row,
+                               lodge_release_keys_get_label (lodge_settings_get_release_keys (lodge_settings_get_default ())));
 }
 
 AdwDialog *

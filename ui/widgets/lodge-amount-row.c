@@ -6,8 +6,7 @@
 
 #define LAMOUNT_BARE_MIB 64
 
-struct _LodgeAmountRow
-{
+struct _LodgeAmountRow {
   AdwPreferencesRow parent_instance;
 
   GtkLabel *title_label;
@@ -15,6 +14,7 @@ struct _LodgeAmountRow
   GtkAdjustment *amount;
   GtkScale *scale;
   GtkAdjustment *position; /* log2 of the amount */
+  GtkLabel *range;
   GtkLabel *note;
   GtkLabel *problem;
 
@@ -73,7 +73,7 @@ lodge_amount_parse (const char *text, double bare_mib)
 char *
 lodge_amount_format (double mib)
 {
-  static const char *const units[] = { N_("MiB"), N_("GiB"), N_("TiB") };
+  static const char *const units[] = { N_ ("MiB"), N_ ("GiB"), N_ ("TiB") };
   guint unit = 0;
 
   while (mib >= 1024 && unit + 1 < G_N_ELEMENTS (units))
@@ -81,12 +81,12 @@ lodge_amount_format (double mib)
       mib /= 1024;
       unit++;
     }
-  /* Two digits only where they are needed, so that 4096 MiB reads "4 GiB" and 4608 MiB "4.5 GiB". */
+  /* Digits only where they tell something: 4096 MiB reads "4 GiB", 4608 MiB "4.5 GiB", 4352 MiB "4.25 GiB". */
   if (ABS (mib - round (mib)) < 0.005)
-    return g_strdup_printf ("%.0f %s", mib, _(units[unit]));
+    return g_strdup_printf ("%.0f %s", mib, _ (units[unit]));
   if (ABS (mib * 10 - round (mib * 10)) < 0.05)
-    return g_strdup_printf ("%.1f %s", mib, _(units[unit]));
-  return g_strdup_printf ("%.2f %s", mib, _(units[unit]));
+    return g_strdup_printf ("%.1f %s", mib, _ (units[unit]));
+  return g_strdup_printf ("%.2f %s", mib, _ (units[unit]));
 }
 
 static int
@@ -147,9 +147,11 @@ on_position_changed_cb (LodgeAmountRow *self)
 }
 
 void
-lodge_amount_row_set_range (LodgeAmountRow *self, double minimum, double maximum, double recommended, double limit, const char *limit_label)
+lodge_amount_row_set_range (LodgeAmountRow *self, double minimum, double maximum, double recommended, double limit,
+                            const char *limit_label)
 {
   /* What the format allows may be far beyond what anyone has: the scale ends a little above what the host has, the number does not. */
+  g_autoptr (GString) text = NULL;
   double scale_end = limit > 0 ? MIN (maximum, MAX (limit, recommended * 2)) : MIN (maximum, MAX (recommended * 8, minimum * 2));
 
   g_return_if_fail (LODGE_IS_AMOUNT_ROW (self));
@@ -161,14 +163,33 @@ lodge_amount_row_set_range (LodgeAmountRow *self, double minimum, double maximum
   self->updating = TRUE;
   gtk_adjustment_configure (self->amount, CLAMP (gtk_adjustment_get_value (self->amount), minimum, maximum), minimum, maximum,
                             self->disk ? 1024 : 256, self->disk ? 10240 : 1024, 0);
-  gtk_adjustment_configure (self->position, log2 (MAX (gtk_adjustment_get_value (self->amount), 1)), log2 (minimum), log2 (scale_end), 0.125, 1, 0);
+  gtk_adjustment_configure (self->position, log2 (MAX (gtk_adjustment_get_value (self->amount), 1)), log2 (minimum),
+                            log2 (scale_end), 0.125, 1, 0);
   self->updating = FALSE;
 
+  /* Marks on the scale, their meaning below it: labels on the marks themselves run into each other. */
   gtk_scale_clear_marks (self->scale);
   if (recommended >= minimum && recommended <= scale_end)
-    gtk_scale_add_mark (self->scale, log2 (recommended), GTK_POS_BOTTOM, _("Recommended"));
-  if (limit > minimum && limit <= scale_end && (recommended <= 0 || ABS (log2 (limit) - log2 (recommended)) > 0.15 * (log2 (scale_end) - log2 (minimum))))
-    gtk_scale_add_mark (self->scale, log2 (limit), GTK_POS_BOTTOM, limit_label);
+    gtk_scale_add_mark (self->scale, log2 (recommended), GTK_POS_BOTTOM, NULL);
+  if (limit > minimum && limit < scale_end)
+    gtk_scale_add_mark (self->scale, log2 (limit), GTK_POS_BOTTOM, NULL);
+  text = g_string_new (NULL);
+  if (recommended > 0)
+    {
+      g_autofree char *amount = lodge_amount_format (recommended);
+
+      g_string_append_printf (text, _ ("Recommended: %s"), amount);
+    }
+  if (limit > 0)
+    {
+      /* What there is goes without its hundredths: 23.5 GiB, not 23.54 GiB. */
+      g_autofree char *amount = lodge_amount_format (limit >= 10 * 1024 ? round (limit / 102.4) * 102.4 : limit);
+
+      if (text->len > 0)
+        g_string_append (text, " · ");
+      g_string_append_printf (text, "%s: %s", limit_label, amount);
+    }
+  gtk_label_set_label (self->range, text->str);
 }
 
 void
@@ -269,7 +290,8 @@ lodge_amount_row_class_init (LodgeAmountRowClass *klass)
   object_class->set_property = lodge_amount_row_set_property;
   object_class->dispose = lodge_amount_row_dispose;
 
-  lamount_props[PROP_VALUE] = g_param_spec_double ("value", NULL, NULL, 0, G_MAXDOUBLE, 0, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  lamount_props[PROP_VALUE] = g_param_spec_double ("value", NULL, NULL, 0, G_MAXDOUBLE, 0,
+                                                   G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   lamount_props[PROP_DISK] = g_param_spec_boolean ("disk", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, lamount_props);
 
@@ -279,6 +301,7 @@ lodge_amount_row_class_init (LodgeAmountRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeAmountRow, amount);
   gtk_widget_class_bind_template_child (widget_class, LodgeAmountRow, scale);
   gtk_widget_class_bind_template_child (widget_class, LodgeAmountRow, position);
+  gtk_widget_class_bind_template_child (widget_class, LodgeAmountRow, range);
   gtk_widget_class_bind_template_child (widget_class, LodgeAmountRow, note);
   gtk_widget_class_bind_template_child (widget_class, LodgeAmountRow, problem);
   gtk_widget_class_bind_template_callback (widget_class, on_spin_input_cb);

@@ -16,11 +16,12 @@ G_DECLARE_FINAL_TYPE (LodgeAmountRow, lodge_amount_row, LODGE, AMOUNT_ROW, AdwPr
 
 /**
  * lodge_amount_row_set_range:
- * @limit: what the host has; 0: unknown. Marked with @limit_label
- * @recommended: marked; 0: none
+ * @limit: what the host has; 0: unknown. Marked on the scale, named below it by @limit_label
+ * @recommended: marked and named as well; 0: none
  * Units: MiB.
  */
-void lodge_amount_row_set_range (LodgeAmountRow *self, double minimum, double maximum, double recommended, double limit, const char *limit_label);
+void lodge_amount_row_set_range (LodgeAmountRow *self, double minimum, double maximum, double recommended, double limit,
+                                 const char *limit_label);
 void lodge_amount_row_set_value (LodgeAmountRow *self, double value);
 double lodge_amount_row_get_value (LodgeAmountRow *self);
 

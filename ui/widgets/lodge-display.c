@@ -16,6 +16,7 @@
 #include <linux/input-event-codes.h>
 
 #include "settings/lodge-settings.h"
+#include "widgets/lodge-focus-watch.h"
 #include "widgets/lodge-pointer-lock.h"
 #include "widgets/lodge-texture.h"
 
@@ -23,8 +24,7 @@
 #define LDISP_POLL_MS 50
 #define LDISP_SURFACE_UNITS_PER_NOTCH 15.0
 
-struct _LodgeDisplay
-{
+struct _LodgeDisplay {
   GtkWidget parent_instance;
 
   LodgeConsole *console;
@@ -34,18 +34,20 @@ struct _LodgeDisplay
   guint tick_id;
   guint poll_id;
   guint still_frames;
-  GtkWindow *window; /* that we are mapped in */
+  GtkWindow *window;        /* that we are mapped in */
+  GtkEventController *keys; /* on the window; it owns it */
 
   LodgeScaling scaling;
   graphene_rect_t picture; /* where the picture is, widget coordinates */
 
   gboolean interactive;
-  gboolean grabbed;        /* the guest has the keyboard */
-  gboolean regrab;         /* it had when the window lost the focus */
-  LodgePointerLock *lock;  /* the guest has the pointer */
+  LodgeFocusWatch *focus_watch; /* while mapped */
+  gboolean grabbed;             /* the guest has the keyboard */
+  gboolean regrab;              /* it gets it when the window has the focus */
+  LodgePointerLock *lock;       /* the guest has the pointer */
   gboolean has_last;
-  double last_x, last_y;   /* last position seen, where the pointer cannot be locked */
-  double rest_x, rest_y;   /* fractions of a guest pixel not yet told */
+  double last_x, last_y; /* last position seen, where the pointer cannot be locked */
+  double rest_x, rest_y; /* fractions of a guest pixel not yet told */
   double rest_wheel;
   guint8 held[(KEY_CNT + 7) / 8];
   guint buttons;          /* bit n: button code BTN_MOUSE + n is held */
@@ -72,8 +74,7 @@ static guint ldisp_signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (LodgeDisplay, lodge_display, GTK_TYPE_WIDGET)
 
-G_DEFINE_ENUM_TYPE (LodgeScaling, lodge_scaling,
-                    G_DEFINE_ENUM_VALUE (LODGE_SCALING_FIT, "fit"),
+G_DEFINE_ENUM_TYPE (LodgeScaling, lodge_scaling, G_DEFINE_ENUM_VALUE (LODGE_SCALING_FIT, "fit"),
                     G_DEFINE_ENUM_VALUE (LODGE_SCALING_ORIGINAL, "original"))
 
 static void ldisp_pull_fast (LodgeDisplay *self);
@@ -143,14 +144,16 @@ lodge_display_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 }
 
 static void
-lodge_display_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural, int *minimum_baseline, int *natural_baseline)
+lodge_display_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
+                       int *minimum_baseline, int *natural_baseline)
 {
   LodgeDisplay *self = LODGE_DISPLAY (widget);
   int size = 0;
 
   if (self->texture != NULL)
     {
-      size = orientation == GTK_ORIENTATION_HORIZONTAL ? gdk_texture_get_width (self->texture) : gdk_texture_get_height (self->texture);
+      size = orientation == GTK_ORIENTATION_HORIZONTAL ? gdk_texture_get_width (self->texture)
+                                                       : gdk_texture_get_height (self->texture);
       size = (int) ceil (size / ldisp_get_scale (self) - 0.001);
     }
   *natural = size;
@@ -163,8 +166,8 @@ ldisp_take_frame (LodgeDisplay *self, LodgeFrame *frame)
   g_autoptr (GdkMemoryTextureBuilder) builder = gdk_memory_texture_builder_new ();
   g_autoptr (GdkTexture) texture = NULL;
   int width = lodge_picture_get_width (frame->picture), height = lodge_picture_get_height (frame->picture);
-  gboolean resized = self->texture == NULL || gdk_texture_get_width (self->texture) != width ||
-                     gdk_texture_get_height (self->texture) != height;
+  gboolean resized = self->texture == NULL || gdk_texture_get_width (self->texture) != width
+                     || gdk_texture_get_height (self->texture) != height;
 
   gdk_memory_texture_builder_set_bytes (builder, lodge_picture_get_bytes (frame->picture));
   gdk_memory_texture_builder_set_width (builder, width);
@@ -244,8 +247,8 @@ ldisp_pull_fast (LodgeDisplay *self)
 static void
 ldisp_update_pulling (LodgeDisplay *self)
 {
-  gboolean wanted = self->console != NULL && !self->closed && gtk_widget_get_mapped (GTK_WIDGET (self)) &&
-                    !(self->window != NULL && gtk_window_is_suspended (self->window));
+  gboolean wanted = self->console != NULL && !self->closed && gtk_widget_get_mapped (GTK_WIDGET (self))
+                    && !(self->window != NULL && gtk_window_is_suspended (self->window));
 
   if (wanted == self->pulling)
     return;
@@ -353,7 +356,7 @@ ldisp_watch_release (LodgeDisplay *self, guint code, gboolean down)
 static gboolean
 on_key_pressed_cb (LodgeDisplay *self, guint keyval, guint keycode, GdkModifierType state, GtkEventControllerKey *controller)
 {
-  if (!self->interactive || self->console == NULL || keycode < 8)
+  if (!self->interactive || self->console == NULL || keycode < 8 || !gtk_widget_is_focus (GTK_WIDGET (self)))
     return GDK_EVENT_PROPAGATE;
 
   if (!self->grabbed)
@@ -567,7 +570,11 @@ on_event_cb (LodgeDisplay *self, GdkEvent *event, GtkEventController *controller
   GtkNative *native = gtk_widget_get_native (GTK_WIDGET (self));
   graphene_point_t point;
 
-  if (!self->interactive || self->console == NULL || !gdk_event_get_position (event, &x, &y))
+  if (!self->interactive || self->console == NULL)
+    return GDK_EVENT_PROPAGATE;
+  if (gdk_event_get_event_type (event) == GDK_SCROLL)
+    return ldisp_scroll (self, event); /* the one that has no position */
+  if (!gdk_event_get_position (event, &x, &y))
     return GDK_EVENT_PROPAGATE;
 
   gtk_native_get_surface_transform (native, &native_x, &native_y);
@@ -577,14 +584,15 @@ on_event_cb (LodgeDisplay *self, GdkEvent *event, GtkEventController *controller
   switch ((int) gdk_event_get_event_type (event))
     {
     case GDK_MOTION_NOTIFY:
+      if (self->lock != NULL && ldisp_is_absolute (self))
+        ldisp_unlock_pointer (self); /* the guest has learnt to take positions */
       if (self->lock == NULL)
         ldisp_pointer_moved (self, point.x, point.y);
       return GDK_EVENT_PROPAGATE; /* full screen looks for the edge */
     case GDK_BUTTON_PRESS:
     case GDK_BUTTON_RELEASE:
-      return ldisp_button (self, gdk_button_event_get_button (event), gdk_event_get_event_type (event) == GDK_BUTTON_PRESS, point.x, point.y);
-    case GDK_SCROLL:
-      return ldisp_scroll (self, event);
+      return ldisp_button (self, gdk_button_event_get_button (event), gdk_event_get_event_type (event) == GDK_BUTTON_PRESS, point.x,
+                           point.y);
     default:
       return GDK_EVENT_PROPAGATE;
     }
@@ -612,6 +620,12 @@ lodge_display_grab (LodgeDisplay *self)
     return;
 
   gtk_widget_grab_focus (GTK_WIDGET (self));
+  if (self->window == NULL || !gtk_window_is_active (self->window))
+    {
+      /* The windowing system refuses what is asked for a window that has no focus: when it has. */
+      self->regrab = TRUE;
+      return;
+    }
   toplevel = ldisp_get_toplevel (self);
   if (toplevel != NULL)
     gdk_toplevel_inhibit_system_shortcuts (toplevel, NULL);
@@ -644,6 +658,17 @@ lodge_display_release (LodgeDisplay *self)
 }
 
 static void
+ldisp_lose_focus (gpointer data)
+{
+  LodgeDisplay *self = LODGE_DISPLAY (data);
+
+  if (!self->grabbed)
+    return;
+  lodge_display_release (self);
+  self->regrab = TRUE;
+}
+
+static void
 on_window_active_cb (GtkWindow *window, GParamSpec *pspec, LodgeDisplay *self)
 {
   if (gtk_window_is_active (window))
@@ -651,11 +676,8 @@ on_window_active_cb (GtkWindow *window, GParamSpec *pspec, LodgeDisplay *self)
       if (self->regrab && gtk_widget_has_focus (GTK_WIDGET (self)))
         lodge_display_grab (self);
     }
-  else if (self->grabbed)
-    {
-      lodge_display_release (self);
-      self->regrab = TRUE;
-    }
+  else
+    ldisp_lose_focus (self);
 }
 
 static void
@@ -684,6 +706,14 @@ lodge_display_map (GtkWidget *widget)
   if (GTK_IS_WINDOW (root))
     {
       self->window = GTK_WINDOW (root);
+      self->focus_watch = lodge_focus_watch_new (widget, ldisp_lose_focus, self);
+      /* On the window and before anybody else's: mnemonics, F10 and the application's shortcuts are looked for there on the way
+       * down, before a key comes to the widget that has the focus. */
+      self->keys = gtk_event_controller_key_new ();
+      gtk_event_controller_set_propagation_phase (self->keys, GTK_PHASE_CAPTURE);
+      g_signal_connect_object (self->keys, "key-pressed", G_CALLBACK (on_key_pressed_cb), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (self->keys, "key-released", G_CALLBACK (on_key_released_cb), self, G_CONNECT_SWAPPED);
+      gtk_widget_add_controller (GTK_WIDGET (root), self->keys);
       g_signal_connect_object (root, "notify::is-active", G_CALLBACK (on_window_active_cb), self, 0);
       g_signal_connect_object (root, "notify::suspended", G_CALLBACK (on_window_suspended_cb), self, 0);
     }
@@ -699,6 +729,9 @@ lodge_display_unmap (GtkWidget *widget)
   if (self->window != NULL)
     {
       g_signal_handlers_disconnect_by_data (self->window, self);
+      gtk_widget_remove_controller (GTK_WIDGET (self->window), self->keys);
+      self->keys = NULL;
+      g_clear_pointer (&self->focus_watch, lodge_focus_watch_free);
       self->window = NULL;
     }
   GTK_WIDGET_CLASS (lodge_display_parent_class)->unmap (widget);
@@ -783,15 +816,18 @@ lodge_display_class_init (LodgeDisplayClass *klass)
   widget_class->map = lodge_display_map;
   widget_class->unmap = lodge_display_unmap;
 
-  ldisp_props[PROP_CONSOLE] = g_param_spec_object ("console", NULL, NULL, LODGE_TYPE_CONSOLE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
-  ldisp_props[PROP_SCALING] = g_param_spec_enum ("scaling", NULL, NULL, LODGE_TYPE_SCALING, LODGE_SCALING_FIT, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  ldisp_props[PROP_CONSOLE] = g_param_spec_object ("console", NULL, NULL, LODGE_TYPE_CONSOLE,
+                                                   G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  ldisp_props[PROP_SCALING] = g_param_spec_enum ("scaling", NULL, NULL, LODGE_TYPE_SCALING, LODGE_SCALING_FIT,
+                                                 G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   ldisp_props[PROP_GRABBED] = g_param_spec_boolean ("grabbed", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  ldisp_props[PROP_INTERACTIVE] = g_param_spec_boolean ("interactive", NULL, NULL, TRUE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  ldisp_props[PROP_INTERACTIVE] = g_param_spec_boolean ("interactive", NULL, NULL, TRUE,
+                                                        G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, ldisp_props);
 
   /* (width, height) in guest pixels */
-  ldisp_signals[SIGNAL_PICTURE_RESIZED] =
-    g_signal_new ("picture-resized", LODGE_TYPE_DISPLAY, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_INT);
+  ldisp_signals[SIGNAL_PICTURE_RESIZED] = g_signal_new ("picture-resized", LODGE_TYPE_DISPLAY, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                                        NULL, G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_INT);
 
   gtk_widget_class_set_css_name (widget_class, "display");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_APPLICATION);
@@ -805,12 +841,6 @@ lodge_display_init (LodgeDisplay *self)
   self->interactive = TRUE;
   gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
   gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
-
-  controller = gtk_event_controller_key_new ();
-  gtk_event_controller_set_propagation_phase (controller, GTK_PHASE_TARGET);
-  g_signal_connect_swapped (controller, "key-pressed", G_CALLBACK (on_key_pressed_cb), self);
-  g_signal_connect_swapped (controller, "key-released", G_CALLBACK (on_key_released_cb), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), controller);
 
   controller = gtk_event_controller_focus_new ();
   g_signal_connect_swapped (controller, "leave", G_CALLBACK (on_focus_left_cb), self);

@@ -7,8 +7,7 @@
 
 #include "widgets/lodge-toast.h"
 
-struct _LodgeMachineActions
-{
+struct _LodgeMachineActions {
   GSimpleActionGroup parent_instance;
 
   GtkWidget *owner; /* weak */
@@ -17,13 +16,16 @@ struct _LodgeMachineActions
 
 G_DEFINE_FINAL_TYPE (LodgeMachineActions, lodge_machine_actions, G_TYPE_SIMPLE_ACTION_GROUP)
 
-static const struct
-{
+static const struct {
   const char *action;
   LodgeVerb verb;
 } lact_verbs[] = {
-  { "start", LODGE_VERB_START },           { "pause", LODGE_VERB_PAUSE },         { "resume", LODGE_VERB_RESUME },
-  { "shut-down", LODGE_VERB_SHUT_DOWN },   { "restart", LODGE_VERB_RESET },       { "force-off", LODGE_VERB_FORCE_OFF },
+  { "start", LODGE_VERB_START },
+  { "pause", LODGE_VERB_PAUSE },
+  { "resume", LODGE_VERB_RESUME },
+  { "shut-down", LODGE_VERB_SHUT_DOWN },
+  { "restart", LODGE_VERB_RESET },
+  { "force-off", LODGE_VERB_FORCE_OFF },
   { "show-window", LODGE_VERB_SHOW_WINDOW },
 };
 
@@ -66,7 +68,7 @@ lact_ask (LodgeMachineActions *self, const char *heading, const char *body, cons
 {
   AdwDialog *dialog = adw_alert_dialog_new (heading, body);
 
-  adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "cancel", _("_Cancel"), response, label, NULL);
+  adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "cancel", _ ("_Cancel"), response, label, NULL);
   adw_alert_dialog_set_response_appearance (ADW_ALERT_DIALOG (dialog), response, ADW_RESPONSE_DESTRUCTIVE);
   adw_alert_dialog_set_close_response (ADW_ALERT_DIALOG (dialog), "cancel");
   g_object_set_data_full (G_OBJECT (dialog), "lodge-machine", g_object_ref (self->machine), g_object_unref);
@@ -87,13 +89,13 @@ on_verb_activated_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
   /* Pulling the power cannot be undone; a machine that has failed or never came up has nothing left to lose. */
   if (g_strcmp0 (name, "force-off") == 0 && lodge_machine_get_state (self->machine) != LODGE_MACHINE_STATE_FAILED)
     {
-      heading = g_strdup_printf (_("Force Off “%s”?"), lodge_machine_get_name (self->machine));
-      lact_ask (self, heading, _("What the guest has not saved is lost, as if its power was cut."), "force-off", _("_Force Off"));
+      heading = g_strdup_printf (_ ("Force Off “%s”?"), lodge_machine_get_name (self->machine));
+      lact_ask (self, heading, _ ("What the guest has not saved is lost, as if its power was cut."), "force-off", _ ("_Force Off"));
     }
   else if (g_strcmp0 (name, "restart") == 0)
     {
-      heading = g_strdup_printf (_("Restart “%s”?"), lodge_machine_get_name (self->machine));
-      lact_ask (self, heading, _("The guest is reset at once. What it has not saved is lost."), "restart", _("_Restart"));
+      heading = g_strdup_printf (_ ("Restart “%s”?"), lodge_machine_get_name (self->machine));
+      lact_ask (self, heading, _ ("The guest is reset at once. What it has not saved is lost."), "restart", _ ("_Restart"));
     }
   else
     for (guint i = 0; i < G_N_ELEMENTS (lact_verbs); i++)
@@ -110,7 +112,8 @@ on_main_activated_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
     return;
   if (lodge_machine_can (self->machine, LODGE_VERB_START))
     lodge_machine_actions_act (self, LODGE_VERB_START);
-  else if (lodge_machine_get_state (self->machine) == LODGE_MACHINE_STATE_PAUSED && lodge_machine_can (self->machine, LODGE_VERB_RESUME))
+  else if (lodge_machine_get_state (self->machine) == LODGE_MACHINE_STATE_PAUSED
+           && lodge_machine_can (self->machine, LODGE_VERB_RESUME))
     {
       lodge_machine_actions_act (self, LODGE_VERB_RESUME);
       if (!lodge_machine_get_has_window (self->machine))
@@ -142,7 +145,8 @@ on_locked_answered_cb (AdwAlertDialog *dialog, const char *response, gpointer da
 {
   LodgeMachineActions *self = LODGE_MACHINE_ACTIONS (data);
 
-  lact_change_medium (self, g_object_get_data (G_OBJECT (dialog), "lodge-machine"), g_object_get_data (G_OBJECT (dialog), "lodge-path"), TRUE);
+  lact_change_medium (self, g_object_get_data (G_OBJECT (dialog), "lodge-machine"),
+                      g_object_get_data (G_OBJECT (dialog), "lodge-path"), TRUE);
 }
 
 static void
@@ -160,20 +164,20 @@ on_medium_changed_cb (GObject *source, GAsyncResult *result, gpointer data)
       if (medium->path != NULL)
         {
           name = g_filename_display_basename (medium->path);
-          text = g_strdup_printf (_("“%s” is in the drive"), name);
+          text = g_strdup_printf (_ ("“%s” is in the drive"), name);
         }
       else
-        text = g_strdup (_("The disc was ejected"));
+        text = g_strdup (_ ("The disc was ejected"));
       if (self->owner != NULL)
         lodge_toast_show (self->owner, text);
     }
   else if (self->owner != NULL && g_error_matches (error, LODGE_ERROR, LODGE_ERROR_BUSY))
     {
-      AdwDialog *dialog = adw_alert_dialog_new (_("The Guest Holds the Disc"),
-                                                _("The guest has locked the drive, most likely because it is reading. "
-                                                  "Eject the disc in the guest, or take it out by force."));
+      AdwDialog *dialog = adw_alert_dialog_new (_ ("The Guest Holds the Disc"),
+                                                _ ("The guest has locked the drive, most likely because it is reading. "
+                                                   "Eject the disc in the guest, or take it out by force."));
 
-      adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "cancel", _("_Cancel"), "force", _("_Take Out"), NULL);
+      adw_alert_dialog_add_responses (ADW_ALERT_DIALOG (dialog), "cancel", _ ("_Cancel"), "force", _ ("_Take Out"), NULL);
       adw_alert_dialog_set_response_appearance (ADW_ALERT_DIALOG (dialog), "force", ADW_RESPONSE_DESTRUCTIVE);
       adw_alert_dialog_set_close_response (ADW_ALERT_DIALOG (dialog), "cancel");
       g_object_set_data_full (G_OBJECT (dialog), "lodge-machine", g_object_ref (source), g_object_unref);
@@ -222,7 +226,7 @@ on_disc_chosen_cb (GObject *source, GAsyncResult *result, gpointer data)
   if (g_file_peek_path (file) != NULL)
     lact_change_medium (self, machine, g_file_peek_path (file), FALSE);
   else if (self->owner != NULL)
-    lodge_toast_show (self->owner, _("Only a file on this computer can be inserted"));
+    lodge_toast_show (self->owner, _ ("Only a file on this computer can be inserted"));
 }
 
 static void
@@ -237,17 +241,17 @@ on_insert_activated_cb (GSimpleAction *action, GVariant *parameter, gpointer dat
   if (self->machine == NULL || self->owner == NULL)
     return;
 
-  gtk_file_filter_set_name (discs, _("Disc Images"));
+  gtk_file_filter_set_name (discs, _ ("Disc Images"));
   gtk_file_filter_add_suffix (discs, "iso");
   gtk_file_filter_add_suffix (discs, "img");
   gtk_file_filter_add_mime_type (discs, "application/vnd.efi.iso");
-  gtk_file_filter_set_name (all, _("All Files"));
+  gtk_file_filter_set_name (all, _ ("All Files"));
   gtk_file_filter_add_pattern (all, "*");
   g_list_store_append (filters, discs);
   g_list_store_append (filters, all);
   gtk_file_dialog_set_filters (dialog, G_LIST_MODEL (filters));
-  gtk_file_dialog_set_title (dialog, _("Insert Disc"));
-  gtk_file_dialog_set_accept_label (dialog, _("_Insert"));
+  gtk_file_dialog_set_title (dialog, _ ("Insert Disc"));
+  gtk_file_dialog_set_accept_label (dialog, _ ("_Insert"));
   if (lodge_machine_get_medium (self->machine) != NULL)
     {
       g_autoptr (GFile) present = g_file_new_for_path (lodge_machine_get_medium (self->machine));
@@ -288,7 +292,8 @@ on_toast_show_clicked_cb (AdwToast *toast, gpointer data)
   g_autoptr (GtkFileLauncher) launcher = gtk_file_launcher_new (file);
 
   if (self->owner != NULL)
-    gtk_file_launcher_open_containing_folder (launcher, GTK_WINDOW (gtk_widget_get_root (self->owner)), NULL, on_saved_shown_cb, g_object_ref (self->owner));
+    gtk_file_launcher_open_containing_folder (launcher, GTK_WINDOW (gtk_widget_get_root (self->owner)), NULL, on_saved_shown_cb,
+                                              g_object_ref (self->owner));
 }
 
 static void
@@ -308,8 +313,8 @@ on_screenshot_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
     }
   if (self->owner == NULL)
     return;
-  toast = adw_toast_new (_("Screenshot saved in Pictures"));
-  adw_toast_set_button_label (toast, _("_Show"));
+  toast = adw_toast_new (_ ("Screenshot saved in Pictures"));
+  adw_toast_set_button_label (toast, _ ("_Show"));
   g_object_set_data_full (G_OBJECT (toast), "lodge-path", g_strdup (path), g_free);
   g_signal_connect_object (toast, "button-clicked", G_CALLBACK (on_toast_show_clicked_cb), self, 0);
   lodge_toast_add (self->owner, toast);
@@ -333,12 +338,14 @@ lact_make_screenshot_path (LodgeMachine *machine, GError **error)
     {
       int saved = errno;
 
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved), _("The folder “%s” cannot be made.\n%s"), pictures, g_strerror (saved));
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved), _ ("The folder “%s” cannot be made.\n%s"), pictures,
+                   g_strerror (saved));
       return NULL;
     }
   for (guint i = 1; path == NULL || g_file_test (path, G_FILE_TEST_EXISTS); i++)
     {
-      g_autofree char *base = i == 1 ? g_strdup_printf ("%s %s.png", name, time) : g_strdup_printf ("%s %s (%u).png", name, time, i);
+      g_autofree char *base = i == 1 ? g_strdup_printf ("%s %s.png", name, time)
+                                     : g_strdup_printf ("%s %s (%u).png", name, time, i);
 
       g_free (path);
       path = g_build_filename (pictures, base, NULL);
@@ -394,7 +401,7 @@ on_screenshot_copied_cb (GObject *source, GAsyncResult *result, gpointer data)
   texture = gdk_memory_texture_new (lodge_picture_get_width (picture), lodge_picture_get_height (picture), GDK_MEMORY_R8G8B8,
                                     lodge_picture_get_bytes (picture), lodge_picture_get_stride (picture));
   gdk_clipboard_set_texture (gtk_widget_get_clipboard (self->owner), texture);
-  lodge_toast_show (self->owner, _("Screenshot copied"));
+  lodge_toast_show (self->owner, _ ("Screenshot copied"));
 }
 
 static void
@@ -421,7 +428,7 @@ on_text_read_cb (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   gdk_clipboard_set_text (gtk_widget_get_clipboard (self->owner), text);
-  lodge_toast_show (self->owner, _("The screen’s text was copied"));
+  lodge_toast_show (self->owner, _ ("The screen’s text was copied"));
 }
 
 static void
@@ -476,7 +483,7 @@ on_clipboard_read_cb (GObject *source, GAsyncResult *result, gpointer data)
   if (self->machine == NULL || self->owner == NULL)
     return;
   if (text == NULL || *text == '\0')
-    lodge_toast_show (self->owner, _("There is no text in the clipboard"));
+    lodge_toast_show (self->owner, _ ("There is no text in the clipboard"));
   else
     lodge_machine_type_async (self->machine, text, NULL, on_typed_cb, g_object_ref (self));
 }
@@ -498,16 +505,17 @@ lact_append_keys (GMenu *menu, const char *label, const guint32 *codes)
 
   while (codes[n] != 0)
     n++;
-  g_menu_item_set_action_and_target_value (item, "machine.send-keys", g_variant_new_fixed_array (G_VARIANT_TYPE_UINT32, codes, n, sizeof *codes));
+  g_menu_item_set_action_and_target_value (item, "machine.send-keys",
+                                           g_variant_new_fixed_array (G_VARIANT_TYPE_UINT32, codes, n, sizeof *codes));
   g_menu_append_item (menu, item);
 }
 
 GMenuModel *
 lodge_machine_actions_build_keys_menu (void)
 {
-  static const guint32 function_keys[] = { KEY_F1, KEY_F2, KEY_F3, KEY_F4, KEY_F5, KEY_F6, KEY_F7, KEY_F8, KEY_F9, KEY_F10, KEY_F11, KEY_F12 };
-  static const struct
-  {
+  static const guint32 function_keys[] = { KEY_F1, KEY_F2, KEY_F3, KEY_F4,  KEY_F5,  KEY_F6,
+                                           KEY_F7, KEY_F8, KEY_F9, KEY_F10, KEY_F11, KEY_F12 };
+  static const struct {
     const char *label;
     guint32 codes[4];
   } first[] = {
@@ -528,17 +536,17 @@ lodge_machine_actions_build_keys_menu (void)
   g_autoptr (GMenu) type_section = g_menu_new ();
 
   for (guint i = 0; i < G_N_ELEMENTS (first); i++)
-    lact_append_keys (first_section, _(first[i].label), first[i].codes);
+    lact_append_keys (first_section, _ (first[i].label), first[i].codes);
   for (guint i = 0; i < G_N_ELEMENTS (function_keys); i++)
     {
       g_autofree char *label = g_strdup_printf ("Ctrl+Alt+F%u", i + 1);
 
       lact_append_keys (consoles, label, (const guint32[]) { KEY_LEFTCTRL, KEY_LEFTALT, function_keys[i], 0 });
     }
-  g_menu_append_submenu (first_section, _("Ctrl+Alt+_Function Key"), G_MENU_MODEL (consoles));
+  g_menu_append_submenu (first_section, _ ("Ctrl+Alt+_Function Key"), G_MENU_MODEL (consoles));
   for (guint i = 0; i < G_N_ELEMENTS (last); i++)
-    lact_append_keys (last_section, _(last[i].label), last[i].codes);
-  g_menu_append (type_section, _("Type the _Clipboard"), "machine.type-clipboard");
+    lact_append_keys (last_section, _ (last[i].label), last[i].codes);
+  g_menu_append (type_section, _ ("Type the _Clipboard"), "machine.type-clipboard");
 
   g_menu_append_section (menu, NULL, G_MENU_MODEL (first_section));
   g_menu_append_section (menu, NULL, G_MENU_MODEL (last_section));
@@ -569,7 +577,8 @@ on_open_folder_activated_cb (GSimpleAction *action, GVariant *parameter, gpointe
     return;
   file = g_file_new_for_path (lodge_machine_get_path (self->machine));
   launcher = gtk_file_launcher_new (file);
-  gtk_file_launcher_launch (launcher, GTK_WINDOW (gtk_widget_get_root (self->owner)), NULL, on_folder_opened_cb, g_object_ref (self));
+  gtk_file_launcher_launch (launcher, GTK_WINDOW (gtk_widget_get_root (self->owner)), NULL, on_folder_opened_cb,
+                            g_object_ref (self));
 }
 
 /* --- Object --- */
@@ -592,10 +601,13 @@ lact_update (LodgeMachineActions *self)
 
   for (guint i = 0; i < G_N_ELEMENTS (lact_verbs); i++)
     lact_set_enabled (self, lact_verbs[i].action, machine != NULL && lodge_machine_can (machine, lact_verbs[i].verb));
-  lact_set_enabled (self, "main", machine != NULL && (lodge_machine_can (machine, LODGE_VERB_START) || lodge_machine_can (machine, LODGE_VERB_RESUME) ||
-                                                      lodge_machine_can (machine, LODGE_VERB_SHOW_WINDOW)));
+  lact_set_enabled (self, "main",
+                    machine != NULL
+                        && (lodge_machine_can (machine, LODGE_VERB_START) || lodge_machine_can (machine, LODGE_VERB_RESUME)
+                            || lodge_machine_can (machine, LODGE_VERB_SHOW_WINDOW)));
   lact_set_enabled (self, "insert-disc", (capabilities & LODGE_CAPABILITY_MEDIUM) != 0);
-  lact_set_enabled (self, "eject-disc", (capabilities & LODGE_CAPABILITY_MEDIUM) != 0 && lodge_machine_get_medium (machine) != NULL);
+  lact_set_enabled (self, "eject-disc",
+                    (capabilities & LODGE_CAPABILITY_MEDIUM) != 0 && lodge_machine_get_medium (machine) != NULL);
   lact_set_enabled (self, "screenshot", on && (capabilities & LODGE_CAPABILITY_SCREENSHOT) != 0);
   lact_set_enabled (self, "copy-screenshot", on && (capabilities & LODGE_CAPABILITY_SCREENSHOT) != 0);
   lact_set_enabled (self, "copy-text", on && (capabilities & LODGE_CAPABILITY_SCREENSHOT) != 0);
@@ -616,7 +628,8 @@ lodge_machine_actions_set_machine (LodgeMachineActions *self, LodgeMachine *mach
   g_set_object (&self->machine, machine);
   if (machine != NULL)
     {
-      static const char *const watched[] = { "notify::state", "notify::busy", "notify::capabilities", "notify::medium", "notify::has-window" };
+      static const char *const watched[] = { "notify::state", "notify::busy", "notify::capabilities", "notify::medium",
+                                             "notify::has-window" };
 
       for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
         g_signal_connect_object (machine, watched[i], G_CALLBACK (lact_update), self, G_CONNECT_SWAPPED);

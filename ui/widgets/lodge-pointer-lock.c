@@ -11,19 +11,18 @@
 #include "widgets/lodge-pointer-lock.h"
 
 #ifdef LODGE_HAVE_X11
-#include <X11/extensions/XInput2.h>
-#include <gdk/x11/gdkx.h>
+#  include <X11/extensions/XInput2.h>
+#  include <gdk/x11/gdkx.h>
 #endif
 #ifdef LODGE_HAVE_WAYLAND
-#include <gdk/wayland/gdkwayland.h>
-#include <wayland-client.h>
+#  include <gdk/wayland/gdkwayland.h>
+#  include <wayland-client.h>
 
-#include "pointer-constraints-unstable-v1-client-protocol.h"
-#include "relative-pointer-unstable-v1-client-protocol.h"
+#  include "pointer-constraints-unstable-v1-client-protocol.h"
+#  include "relative-pointer-unstable-v1-client-protocol.h"
 #endif
 
-struct _LodgePointerLock
-{
+struct _LodgePointerLock {
   GtkWidget *widget;
   LodgePointerMoved moved;
   gpointer data;
@@ -59,13 +58,15 @@ lplock_x_center (LodgePointerLock *lock)
   Display *display = gdk_x11_display_get_xdisplay (lock->x_display);
   GtkNative *native = gtk_widget_get_native (lock->widget);
   GdkSurface *surface = gtk_native_get_surface (native);
-  graphene_point_t middle = GRAPHENE_POINT_INIT (gtk_widget_get_width (lock->widget) / 2.0f, gtk_widget_get_height (lock->widget) / 2.0f);
+  graphene_point_t middle = GRAPHENE_POINT_INIT (gtk_widget_get_width (lock->widget) / 2.0f,
+                                                 gtk_widget_get_height (lock->widget) / 2.0f);
   double x = 0, y = 0, scale = gdk_surface_get_scale (surface);
 
   if (!gtk_widget_compute_point (lock->widget, GTK_WIDGET (native), &middle, &middle))
     return;
   gtk_native_get_surface_transform (native, &x, &y);
-  XWarpPointer (display, None, gdk_x11_surface_get_xid (surface), 0, 0, 0, 0, (int) ((x + middle.x) * scale), (int) ((y + middle.y) * scale));
+  XWarpPointer (display, None, gdk_x11_surface_get_xid (surface), 0, 0, 0, 0, (int) ((x + middle.x) * scale),
+                (int) ((y + middle.y) * scale));
   XFlush (display);
 }
 
@@ -89,8 +90,8 @@ on_x_event_cb (GdkDisplay *gdk_display, gpointer xevent, LodgePointerLock *lock)
   int opcode, event, error;
   gboolean ours = FALSE;
 
-  if (cookie->type != GenericEvent || cookie->evtype != XI_RawMotion || !XQueryExtension (display, "XInputExtension", &opcode, &event, &error) ||
-      cookie->extension != opcode)
+  if (cookie->type != GenericEvent || cookie->evtype != XI_RawMotion
+      || !XQueryExtension (display, "XInputExtension", &opcode, &event, &error) || cookie->extension != opcode)
     return FALSE;
 
   if (cookie->data != NULL || (ours = XGetEventData (display, cookie)))
@@ -139,13 +140,13 @@ lplock_x_start (LodgePointerLock *lock)
 {
   GdkDisplay *gdk_display = gtk_widget_get_display (lock->widget);
   Display *display;
-  int opcode, event, error, major = 2, minor = 0;
+  int opcode, event, error;
 
   if (!GDK_IS_X11_DISPLAY (gdk_display))
     return FALSE;
   display = gdk_x11_display_get_xdisplay (gdk_display);
-  if (!XQueryExtension (display, "XInputExtension", &opcode, &event, &error) || XIQueryVersion (display, &major, &minor) != Success ||
-      !lplock_x_is_relative (display))
+  /* GDK has asked for XInput 2 already; asking again for an older version is an error. */
+  if (!XQueryExtension (display, "XInputExtension", &opcode, &event, &error) || !lplock_x_is_relative (display))
     return FALSE;
 
   lock->x_display = gdk_display;
@@ -194,8 +195,8 @@ static const struct wl_registry_listener lplock_registry_listener = {
 };
 
 static void
-on_relative_motion_cb (void *data, struct zwp_relative_pointer_v1 *relative, uint32_t time_hi, uint32_t time_lo, wl_fixed_t dx, wl_fixed_t dy,
-                       wl_fixed_t dx_unaccelerated, wl_fixed_t dy_unaccelerated)
+on_relative_motion_cb (void *data, struct zwp_relative_pointer_v1 *relative, uint32_t time_hi, uint32_t time_lo, wl_fixed_t dx,
+                       wl_fixed_t dy, wl_fixed_t dx_unaccelerated, wl_fixed_t dy_unaccelerated)
 {
   LodgePointerLock *lock = data;
 
@@ -242,8 +243,8 @@ lplock_wl_start (LodgePointerLock *lock)
   if (lock->constraints == NULL || lock->manager == NULL)
     return FALSE;
 
-  lock->locked = zwp_pointer_constraints_v1_lock_pointer (lock->constraints, gdk_wayland_surface_get_wl_surface (surface), pointer, NULL,
-                                                          ZWP_POINTER_CONSTRAINTS_V1_LIFETIME_PERSISTENT);
+  lock->locked = zwp_pointer_constraints_v1_lock_pointer (lock->constraints, gdk_wayland_surface_get_wl_surface (surface), pointer,
+                                                          NULL, ZWP_POINTER_CONSTRAINTS_V1_LIFETIME_PERSISTENT);
   lock->relative = zwp_relative_pointer_manager_v1_get_relative_pointer (lock->manager, pointer);
   zwp_relative_pointer_v1_add_listener (lock->relative, &lplock_relative_listener, lock);
   return TRUE;

@@ -17,6 +17,7 @@ lodge_memory_format_for_picture (LodgePicture *picture)
 GdkTexture *
 lodge_texture_new_for_picture (LodgePicture *picture)
 {
-  return gdk_memory_texture_new (lodge_picture_get_width (picture), lodge_picture_get_height (picture), lodge_memory_format_for_picture (picture),
-                                 lodge_picture_get_bytes (picture), lodge_picture_get_stride (picture));
+  return gdk_memory_texture_new (lodge_picture_get_width (picture), lodge_picture_get_height (picture),
+                                 lodge_memory_format_for_picture (picture), lodge_picture_get_bytes (picture),
+                                 lodge_picture_get_stride (picture));
 }

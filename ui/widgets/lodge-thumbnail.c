@@ -5,8 +5,7 @@
 
 #define LTHUMB_RATIO (10.0 / 16.0)
 
-struct _LodgeThumbnail
-{
+struct _LodgeThumbnail {
   GtkWidget parent_instance;
 
   LodgeMachine *machine;
@@ -32,8 +31,8 @@ G_DEFINE_FINAL_TYPE (LodgeThumbnail, lodge_thumbnail, GTK_TYPE_WIDGET)
 static void
 lthumb_update_watching (LodgeThumbnail *self)
 {
-  gboolean wanted = self->machine != NULL && gtk_widget_get_mapped (GTK_WIDGET (self)) &&
-                    !(self->window != NULL && gtk_window_is_suspended (self->window));
+  gboolean wanted = self->machine != NULL && gtk_widget_get_mapped (GTK_WIDGET (self))
+                    && !(self->window != NULL && gtk_window_is_suspended (self->window));
 
   if (wanted == self->watching)
     return;
@@ -59,8 +58,8 @@ lthumb_update (LodgeThumbnail *self)
     self->texture = lodge_texture_new_for_picture (picture);
   gtk_widget_set_visible (self->icon, self->texture == NULL);
   gtk_image_set_from_icon_name (GTK_IMAGE (self->icon), state == LODGE_MACHINE_STATE_FAILED || state == LODGE_MACHINE_STATE_BROKEN
-                                                          ? "dialog-warning-symbolic"
-                                                          : "computer-symbolic");
+                                                            ? "dialog-warning-symbolic"
+                                                            : "computer-symbolic");
   if (state == LODGE_MACHINE_STATE_PAUSED || state == LODGE_MACHINE_STATE_FAILED)
     gtk_widget_add_css_class (GTK_WIDGET (self), "still");
   else
@@ -69,7 +68,8 @@ lthumb_update (LodgeThumbnail *self)
 }
 
 static void
-lodge_thumbnail_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural, int *minimum_baseline, int *natural_baseline)
+lodge_thumbnail_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
+                         int *minimum_baseline, int *natural_baseline)
 {
   LodgeThumbnail *self = LODGE_THUMBNAIL (widget);
   int width = self->width > 0 ? self->width : 0;
@@ -107,10 +107,13 @@ lodge_thumbnail_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   if (self->texture != NULL)
     {
       double factor = MIN (width / gdk_texture_get_width (self->texture), height / gdk_texture_get_height (self->texture));
-      double picture_width = gdk_texture_get_width (self->texture) * factor, picture_height = gdk_texture_get_height (self->texture) * factor;
+      double picture_width = gdk_texture_get_width (self->texture) * factor,
+             picture_height = gdk_texture_get_height (self->texture) * factor;
 
-      gtk_snapshot_append_scaled_texture (snapshot, self->texture, factor < 1 ? GSK_SCALING_FILTER_TRILINEAR : GSK_SCALING_FILTER_LINEAR,
-                                          &GRAPHENE_RECT_INIT ((width - picture_width) / 2, (height - picture_height) / 2, picture_width, picture_height));
+      gtk_snapshot_append_scaled_texture (snapshot, self->texture,
+                                          factor < 1 ? GSK_SCALING_FILTER_TRILINEAR : GSK_SCALING_FILTER_LINEAR,
+                                          &GRAPHENE_RECT_INIT ((width - picture_width) / 2, (height - picture_height) / 2,
+                                                               picture_width, picture_height));
     }
   GTK_WIDGET_CLASS (lodge_thumbnail_parent_class)->snapshot (widget, snapshot);
 }
@@ -244,8 +247,10 @@ lodge_thumbnail_class_init (LodgeThumbnailClass *klass)
   widget_class->map = lodge_thumbnail_map;
   widget_class->unmap = lodge_thumbnail_unmap;
 
-  lthumb_props[PROP_MACHINE] = g_param_spec_object ("machine", NULL, NULL, LODGE_TYPE_MACHINE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
-  lthumb_props[PROP_ICON_SIZE] = g_param_spec_int ("icon-size", NULL, NULL, -1, 1024, 16, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+  lthumb_props[PROP_MACHINE] = g_param_spec_object ("machine", NULL, NULL, LODGE_TYPE_MACHINE,
+                                                    G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  lthumb_props[PROP_ICON_SIZE] = g_param_spec_int ("icon-size", NULL, NULL, -1, 1024, 16,
+                                                   G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   lthumb_props[PROP_WIDTH] = g_param_spec_int ("width", NULL, NULL, -1, 4096, -1, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, lthumb_props);
 

@@ -15,7 +15,8 @@ lodge_toast_add (GtkWidget *widget, AdwToast *toast)
       /* From a window itself, or a dialog over it: the overlay is its first child that is one. */
       GtkRoot *root = gtk_widget_get_root (widget);
 
-      for (GtkWidget *child = root != NULL ? gtk_widget_get_first_child (GTK_WIDGET (root)) : NULL; child != NULL && overlay == NULL;)
+      for (GtkWidget *child = root != NULL ? gtk_widget_get_first_child (GTK_WIDGET (root)) : NULL;
+           child != NULL && overlay == NULL;)
         {
           GtkWidget *next = gtk_widget_get_first_child (child);
 
@@ -23,7 +24,8 @@ lodge_toast_add (GtkWidget *widget, AdwToast *toast)
             overlay = child;
           if (next == NULL)
             next = gtk_widget_get_next_sibling (child);
-          for (GtkWidget *up = gtk_widget_get_parent (child); next == NULL && up != NULL && up != GTK_WIDGET (root); up = gtk_widget_get_parent (up))
+          for (GtkWidget *up = gtk_widget_get_parent (child); next == NULL && up != NULL && up != GTK_WIDGET (root);
+               up = gtk_widget_get_parent (up))
             next = gtk_widget_get_next_sibling (up);
           child = next;
         }
@@ -74,10 +76,10 @@ lodge_show_details (GtkWidget *parent, const char *heading, const char *body, co
       gtk_widget_add_css_class (scrolled, "card");
       adw_alert_dialog_set_extra_child (ADW_ALERT_DIALOG (dialog), scrolled);
       g_object_set_data_full (G_OBJECT (dialog), "lodge-details", g_strdup (text), g_free);
-      adw_alert_dialog_add_response (ADW_ALERT_DIALOG (dialog), "copy", _("_Copy Details"));
+      adw_alert_dialog_add_response (ADW_ALERT_DIALOG (dialog), "copy", _ ("_Copy Details"));
       g_signal_connect (dialog, "response::copy", G_CALLBACK (on_details_copied_cb), NULL);
     }
-  adw_alert_dialog_add_response (ADW_ALERT_DIALOG (dialog), "close", _("_Close"));
+  adw_alert_dialog_add_response (ADW_ALERT_DIALOG (dialog), "close", _ ("_Close"));
   adw_alert_dialog_set_default_response (ADW_ALERT_DIALOG (dialog), "close");
   adw_alert_dialog_set_close_response (ADW_ALERT_DIALOG (dialog), "close");
   adw_dialog_present (dialog, parent);
@@ -89,7 +91,8 @@ on_toast_details_clicked_cb (AdwToast *toast, gpointer data)
   GtkWidget *widget = g_object_get_data (G_OBJECT (toast), "lodge-widget");
 
   if (widget != NULL)
-    lodge_show_details (widget, _("Something Went Wrong"), adw_toast_get_title (toast), g_object_get_data (G_OBJECT (toast), "lodge-details"));
+    lodge_show_details (widget, _ ("Something Went Wrong"), adw_toast_get_title (toast),
+                        g_object_get_data (G_OBJECT (toast), "lodge-details"));
 }
 
 void
@@ -99,8 +102,9 @@ lodge_toast_error (GtkWidget *widget, const GError *error)
   g_autofree char *text = NULL;
   AdwToast *toast;
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || g_error_matches (error, GTK_DIALOG_ERROR, GTK_DIALOG_ERROR_DISMISSED) ||
-      g_error_matches (error, GTK_DIALOG_ERROR, GTK_DIALOG_ERROR_CANCELLED))
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+      || g_error_matches (error, GTK_DIALOG_ERROR, GTK_DIALOG_ERROR_DISMISSED)
+      || g_error_matches (error, GTK_DIALOG_ERROR, GTK_DIALOG_ERROR_CANCELLED))
     return;
 
   text = lodge_error_split (error->message, &details);
@@ -111,7 +115,7 @@ lodge_toast_error (GtkWidget *widget, const GError *error)
     {
       g_object_set_data_full (G_OBJECT (toast), "lodge-details", g_steal_pointer (&details), g_free);
       g_object_set_data_full (G_OBJECT (toast), "lodge-widget", g_object_ref (widget), g_object_unref);
-      adw_toast_set_button_label (toast, _("_Details"));
+      adw_toast_set_button_label (toast, _ ("_Details"));
       g_signal_connect (toast, "button-clicked", G_CALLBACK (on_toast_details_clicked_cb), NULL);
     }
   lodge_toast_add (widget, toast);

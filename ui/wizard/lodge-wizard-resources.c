@@ -7,8 +7,7 @@
 #include "widgets/lodge-amount-row.h"
 #include "wizard/lodge-wizard.h"
 
-struct _LodgeWizardResources
-{
+struct _LodgeWizardResources {
   AdwNavigationPage parent_instance;
 
   GtkWidget *next_button;
@@ -49,10 +48,6 @@ lwres_update (LodgeWizardResources *self)
 {
   LodgeMachineSpec *spec = self->spec;
   double free_disk = lodge_machine_spec_get_free_disk_mib (spec);
-  g_autofree char *host_memory = lodge_amount_format (lodge_machine_spec_get_maximum_memory_mib (spec));
-  g_autofree char *memory_label = g_strdup_printf (_("This computer: %s"), host_memory);
-  g_autofree char *host_disk = lodge_amount_format (free_disk);
-  g_autofree char *disk_label = g_strdup_printf (_("Free: %s"), host_disk);
   g_autofree char *cpus_note = NULL;
   guint host_cpus = lodge_host_get_cpus (lodge_host_get_default ());
 
@@ -60,13 +55,16 @@ lwres_update (LodgeWizardResources *self)
     return;
   self->updating = TRUE;
 
-  lodge_amount_row_set_range (self->memory_row, lodge_machine_spec_get_minimum_memory_mib (spec), lodge_machine_spec_get_maximum_memory_mib (spec),
-                              lodge_machine_spec_get_recommended_memory_mib (spec), lodge_machine_spec_get_maximum_memory_mib (spec), memory_label);
+  lodge_amount_row_set_range (self->memory_row, lodge_machine_spec_get_minimum_memory_mib (spec),
+                              lodge_machine_spec_get_maximum_memory_mib (spec),
+                              lodge_machine_spec_get_recommended_memory_mib (spec),
+                              lodge_machine_spec_get_maximum_memory_mib (spec), _ ("This computer"));
   lodge_amount_row_set_value (self->memory_row, lodge_machine_spec_get_memory_mib (spec));
 
   gtk_adjustment_set_upper (self->cpus, MAX (1, lodge_machine_spec_get_maximum_cpus (spec)));
   adw_spin_row_set_value (self->cpus_row, lodge_machine_spec_get_cpus (spec));
-  cpus_note = g_strdup_printf (ngettext ("Recommended: %u. This computer has %u.", "Recommended: %u. This computer has %u.", host_cpus),
+  cpus_note = g_strdup_printf (ngettext ("Recommended: %u. This computer has %u.", "Recommended: %u. This computer has %u.",
+                                         host_cpus),
                                lodge_machine_spec_get_recommended_cpus (spec), host_cpus);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self->cpus_row), cpus_note);
 
@@ -75,12 +73,13 @@ lwres_update (LodgeWizardResources *self)
   gtk_widget_set_visible (GTK_WIDGET (self->disk_row), lodge_machine_spec_get_disk_mib (spec) != 0);
   if (lodge_machine_spec_get_disk_mib (spec) != 0)
     {
-      lodge_amount_row_set_range (self->disk_row, lodge_machine_spec_get_minimum_disk_mib (spec), lodge_machine_spec_get_maximum_disk_mib (spec),
-                                  lodge_machine_spec_get_recommended_disk_mib (spec), free_disk, disk_label);
+      lodge_amount_row_set_range (self->disk_row, lodge_machine_spec_get_minimum_disk_mib (spec),
+                                  lodge_machine_spec_get_maximum_disk_mib (spec),
+                                  lodge_machine_spec_get_recommended_disk_mib (spec), free_disk, _ ("Free"));
       lodge_amount_row_set_value (self->disk_row, lodge_machine_spec_get_disk_mib (spec));
       lodge_amount_row_set_note (self->disk_row, free_disk > 0 && lodge_machine_spec_get_disk_mib (spec) > free_disk
-                                                   ? _("More than is free. The machine pauses when there is no room left.")
-                                                   : NULL);
+                                                     ? _ ("More than is free. The machine pauses when there is no room left.")
+                                                     : NULL);
     }
 
   lwres_update_problems (self);
@@ -114,7 +113,9 @@ on_disk_switched_cb (LodgeWizardResources *self)
 {
   if (self->updating || self->spec == NULL)
     return;
-  lodge_machine_spec_set_disk_mib (self->spec, adw_switch_row_get_active (self->disk_switch) ? lodge_machine_spec_get_recommended_disk_mib (self->spec) : 0);
+  lodge_machine_spec_set_disk_mib (self->spec, adw_switch_row_get_active (self->disk_switch)
+                                                   ? lodge_machine_spec_get_recommended_disk_mib (self->spec)
+                                                   : 0);
   lwres_update (self);
 }
 

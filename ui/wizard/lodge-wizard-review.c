@@ -9,8 +9,7 @@
 #include "widgets/lodge-toast.h"
 #include "wizard/lodge-wizard.h"
 
-struct _LodgeWizardReview
-{
+struct _LodgeWizardReview {
   AdwNavigationPage parent_instance;
 
   GtkWidget *create_button;
@@ -37,11 +36,13 @@ static void
 lwrev_update (LodgeWizardReview *self)
 {
   LodgeMachineSpec *spec = self->spec;
-  const char *os_id = lodge_machine_spec_get_os_id (spec), *path = lodge_machine_spec_get_path (spec), *name = lodge_machine_spec_get_name (spec);
+  const char *os_id = lodge_machine_spec_get_os_id (spec), *path = lodge_machine_spec_get_path (spec),
+             *name = lodge_machine_spec_get_name (spec);
   LodgeOs *os = os_id != NULL ? lodge_os_database_find (lodge_os_database_get_default (), os_id) : NULL;
   g_autofree char *memory = lodge_amount_format (lodge_machine_spec_get_memory_mib (spec));
   g_autofree char *cpus = g_strdup_printf ("%u", lodge_machine_spec_get_cpus (spec));
-  g_autofree char *disk = lodge_machine_spec_get_disk_mib (spec) != 0 ? lodge_amount_format (lodge_machine_spec_get_disk_mib (spec)) : NULL;
+  g_autofree char *disk = lodge_machine_spec_get_disk_mib (spec) != 0 ? lodge_amount_format (lodge_machine_spec_get_disk_mib (spec))
+                                                                      : NULL;
   g_autofree char *file = path != NULL ? g_filename_display_name (path) : NULL;
   gboolean image = lodge_machine_spec_get_source (spec) == LODGE_SOURCE_IMAGE;
 
@@ -51,17 +52,21 @@ lwrev_update (LodgeWizardReview *self)
       gtk_editable_set_text (self->name_row, name != NULL ? name : "");
       self->updating = FALSE;
     }
-  lodge_wizard_show_problem (GTK_WIDGET (self->name_row), self->name_problem, lodge_machine_spec_get_problem (spec, LODGE_SPEC_NAME));
-  gtk_widget_set_sensitive (self->create_button, lodge_machine_spec_get_valid (spec));
+  lodge_wizard_show_problem (GTK_WIDGET (self->name_row), self->name_problem,
+                             lodge_machine_spec_get_problem (spec, LODGE_SPEC_NAME));
+  /* A medium that is still being looked at is waited for. */
+  gtk_widget_set_sensitive (self->create_button, lodge_machine_spec_get_valid (spec) || lodge_machine_spec_get_detecting (spec));
 
-  adw_action_row_set_subtitle (self->source_row, lodge_machine_spec_get_source (spec) == LODGE_SOURCE_EMPTY || file == NULL ? _("Nothing") : file);
-  adw_action_row_set_subtitle (self->os_row, os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : _("Unknown"));
+  adw_action_row_set_subtitle (self->source_row,
+                               lodge_machine_spec_get_source (spec) == LODGE_SOURCE_EMPTY || file == NULL ? _ ("Nothing") : file);
+  adw_action_row_set_subtitle (self->os_row, os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : _ ("Unknown"));
   adw_action_row_set_subtitle (self->memory_row, memory);
   adw_action_row_set_subtitle (self->cpus_row, cpus);
   if (image)
-    adw_action_row_set_subtitle (self->disk_row, lodge_machine_spec_get_link_image (spec) ? _("The image file itself") : _("A copy of the image"));
+    adw_action_row_set_subtitle (self->disk_row, lodge_machine_spec_get_link_image (spec) ? _ ("The image file itself")
+                                                                                          : _ ("A copy of the image"));
   else
-    adw_action_row_set_subtitle (self->disk_row, disk != NULL ? disk : _("None"));
+    adw_action_row_set_subtitle (self->disk_row, disk != NULL ? disk : _ ("None"));
 }
 
 static void
@@ -84,7 +89,8 @@ on_create_clicked_cb (LodgeWizardReview *self)
 static void
 on_details_clicked_cb (LodgeWizardReview *self)
 {
-  lodge_show_details (GTK_WIDGET (self), _("The Machine Could Not Be Created"), gtk_label_get_label (self->error_label), self->error_details);
+  lodge_show_details (GTK_WIDGET (self), _ ("The Machine Could Not Be Created"), gtk_label_get_label (self->error_label),
+                      self->error_details);
 }
 
 void

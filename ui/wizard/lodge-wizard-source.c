@@ -8,8 +8,7 @@
 
 #define LWSRC_MAX_DOWNLOADS 5
 
-struct _LodgeWizardSource
-{
+struct _LodgeWizardSource {
   AdwNavigationPage parent_instance;
 
   GtkButton *next_button;
@@ -48,23 +47,28 @@ lwsrc_update (LodgeWizardSource *self)
   LodgeSource source = lodge_machine_spec_get_source (self->spec);
   gboolean wants_file = lwsrc_wants_file (self);
   const char *initrd = lodge_machine_spec_get_initrd (self->spec);
-  const char *path_problem = wants_file || source == LODGE_SOURCE_EMPTY ? NULL : lodge_machine_spec_get_problem (self->spec, LODGE_SPEC_PATH);
-  const char *initrd_problem = source == LODGE_SOURCE_KERNEL && initrd != NULL ? lodge_machine_spec_get_problem (self->spec, LODGE_SPEC_INITRD) : NULL;
+  const char *path_problem = wants_file || source == LODGE_SOURCE_EMPTY
+                                 ? NULL
+                                 : lodge_machine_spec_get_problem (self->spec, LODGE_SPEC_PATH);
+  const char *initrd_problem = source == LODGE_SOURCE_KERNEL && initrd != NULL
+                                   ? lodge_machine_spec_get_problem (self->spec, LODGE_SPEC_INITRD)
+                                   : NULL;
 
   gtk_widget_set_visible (self->file_box, source != LODGE_SOURCE_EMPTY);
   gtk_widget_set_visible (GTK_WIDGET (self->initrd_row), source == LODGE_SOURCE_KERNEL);
   gtk_widget_set_visible (GTK_WIDGET (self->args_row), source == LODGE_SOURCE_KERNEL);
   gtk_widget_set_visible (GTK_WIDGET (self->copy_row), source == LODGE_SOURCE_IMAGE);
   gtk_widget_set_visible (GTK_WIDGET (self->downloads_group),
-                          source == LODGE_SOURCE_ISO && g_object_get_data (G_OBJECT (self->downloads_group), "lodge-found") != NULL);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->path_row), source == LODGE_SOURCE_KERNEL  ? _("Kernel File")
-                                                                       : source == LODGE_SOURCE_IMAGE ? _("Disk Image File")
-                                                                                                      : _("ISO File"));
+                          source == LODGE_SOURCE_ISO
+                              && g_object_get_data (G_OBJECT (self->downloads_group), "lodge-found") != NULL);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->path_row), source == LODGE_SOURCE_KERNEL  ? _ ("Kernel File")
+                                                                       : source == LODGE_SOURCE_IMAGE ? _ ("Disk Image File")
+                                                                                                      : _ ("ISO File"));
 
   lodge_wizard_show_problem (GTK_WIDGET (self->path_row), self->path_problem, path_problem);
   lodge_wizard_show_problem (GTK_WIDGET (self->initrd_row), self->initrd_problem, initrd_problem);
 
-  gtk_button_set_label (self->next_button, wants_file ? _("_Choose File…") : _("_Next"));
+  gtk_button_set_label (self->next_button, wants_file ? _ ("_Choose File…") : _ ("_Next"));
   gtk_widget_set_sensitive (GTK_WIDGET (self->next_button), path_problem == NULL && initrd_problem == NULL);
 }
 
@@ -200,7 +204,7 @@ on_file_chosen_cb (GObject *source, GAsyncResult *result, gpointer data)
   if (file == NULL)
     lodge_toast_error (GTK_WIDGET (self), error);
   else if (g_file_peek_path (file) == NULL)
-    lodge_toast_show (GTK_WIDGET (self), _("Only a file on this computer can become a machine"));
+    lodge_toast_show (GTK_WIDGET (self), _ ("Only a file on this computer can become a machine"));
   else
     {
       gtk_editable_set_text (row, g_file_peek_path (file));
@@ -237,14 +241,15 @@ lwsrc_choose (LodgeWizardSource *self, GtkEditable *row, const char *title, cons
       gtk_file_filter_set_name (wanted, kind);
       for (guint i = 0; suffixes[i] != NULL; i++)
         gtk_file_filter_add_suffix (wanted, suffixes[i]);
-      gtk_file_filter_set_name (all, _("All Files"));
+      gtk_file_filter_set_name (all, _ ("All Files"));
       gtk_file_filter_add_pattern (all, "*");
       g_list_store_append (filters, wanted);
       g_list_store_append (filters, all);
       gtk_file_dialog_set_filters (dialog, G_LIST_MODEL (filters));
     }
   g_object_set_data (G_OBJECT (dialog), "lodge-row", row);
-  gtk_file_dialog_open (dialog, GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), self->cancellable, on_file_chosen_cb, g_object_ref (self));
+  gtk_file_dialog_open (dialog, GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), self->cancellable, on_file_chosen_cb,
+                        g_object_ref (self));
 }
 
 static void
@@ -256,13 +261,13 @@ on_choose_path_clicked_cb (LodgeWizardSource *self)
   switch (lodge_machine_spec_get_source (self->spec))
     {
     case LODGE_SOURCE_ISO:
-      lwsrc_choose (self, self->path_row, _("Choose Disc Image"), _("Disc Images"), discs);
+      lwsrc_choose (self, self->path_row, _ ("Choose Disc Image"), _ ("Disc Images"), discs);
       break;
     case LODGE_SOURCE_IMAGE:
-      lwsrc_choose (self, self->path_row, _("Choose Disk Image"), _("Disk Images"), disks);
+      lwsrc_choose (self, self->path_row, _ ("Choose Disk Image"), _ ("Disk Images"), disks);
       break;
     case LODGE_SOURCE_KERNEL:
-      lwsrc_choose (self, self->path_row, _("Choose Kernel"), NULL, NULL);
+      lwsrc_choose (self, self->path_row, _ ("Choose Kernel"), NULL, NULL);
       break;
     case LODGE_SOURCE_EMPTY:
     default:
@@ -273,7 +278,7 @@ on_choose_path_clicked_cb (LodgeWizardSource *self)
 static void
 on_choose_initrd_clicked_cb (LodgeWizardSource *self)
 {
-  lwsrc_choose (self, self->initrd_row, _("Choose Initial RAM Disk"), NULL, NULL);
+  lwsrc_choose (self, self->initrd_row, _ ("Choose Initial RAM Disk"), NULL, NULL);
 }
 
 static void
@@ -309,8 +314,9 @@ lwsrc_compare_newest (gconstpointer a, gconstpointer b)
 static void
 lwsrc_list_downloads (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autoptr (GFileEnumerator) enumerator =
-    g_file_enumerate_children (G_FILE (data), "standard::name,standard::display-name,standard::type,standard::size,time::modified", G_FILE_QUERY_INFO_NONE, cancellable, NULL);
+  g_autoptr (GFileEnumerator) enumerator = g_file_enumerate_children (
+      G_FILE (data), "standard::name,standard::display-name,standard::type,standard::size,time::modified", G_FILE_QUERY_INFO_NONE,
+      cancellable, NULL);
   GPtrArray *found = g_ptr_array_new_with_free_func (g_object_unref);
   GFileInfo *info;
 
@@ -348,7 +354,8 @@ on_downloads_listed_cb (GObject *source, GAsyncResult *result, gpointer data)
       adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 2);
       adw_action_row_add_suffix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name ("go-next-symbolic"));
       gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), TRUE);
-      g_object_set_data_full (G_OBJECT (row), "lodge-path", g_build_filename (g_file_peek_path (folder), g_file_info_get_name (info), NULL), g_free);
+      g_object_set_data_full (G_OBJECT (row), "lodge-path",
+                              g_build_filename (g_file_peek_path (folder), g_file_info_get_name (info), NULL), g_free);
       g_signal_connect_object (row, "activated", G_CALLBACK (on_download_activated_cb), self, 0);
       adw_preferences_group_add (self->downloads_group, row);
     }

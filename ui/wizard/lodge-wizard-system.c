@@ -5,8 +5,7 @@
 
 #include "media/os.h"
 
-struct _LodgeWizardSystem
-{
+struct _LodgeWizardSystem {
   AdwNavigationPage parent_instance;
 
   GtkWidget *next_button;
@@ -20,6 +19,7 @@ struct _LodgeWizardSystem
   LodgeMachineSpec *spec;
   GtkFilter *filter;
   GtkSingleSelection *selection;
+  gboolean loaded; /* the list of systems */
   gboolean updating;
 };
 
@@ -36,24 +36,26 @@ lwsys_update (LodgeWizardSystem *self)
   g_autoptr (GString) subtitle = g_string_new (NULL);
 
   if (detecting)
-    g_string_append (subtitle, _("Looking at the disc…"));
+    g_string_append (subtitle, _ ("Looking at the disc…"));
   else if (os_id != NULL && media != NULL && g_strcmp0 (lodge_media_info_get_os_id (media), os_id) == 0)
-    g_string_append (subtitle, _("Recognised from the disc"));
+    g_string_append (subtitle, _ ("Recognised from the disc"));
   else if (os_id != NULL)
-    g_string_append (subtitle, _("Chosen by you"));
+    g_string_append (subtitle, _ ("Chosen by you"));
   else if (media != NULL)
-    g_string_append (subtitle, _("The disc does not say what it holds. It works all the same."));
+    g_string_append (subtitle, _ ("The disc does not say what it holds. It works all the same."));
   else
-    g_string_append (subtitle, _("Choose one for settings that suit it, or just go on."));
+    g_string_append (subtitle, _ ("Choose one for settings that suit it, or just go on."));
   if (hint != NULL)
     g_string_append_printf (subtitle, "\n%s", hint);
 
   adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (self->system_row), FALSE);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->system_row), os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : _("Unknown System"));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->system_row), os != NULL      ? lodge_os_get_name (os)
+                                                                         : os_id != NULL ? os_id
+                                                                                         : _ ("Unknown System"));
   adw_action_row_set_subtitle (self->system_row, subtitle->str);
   gtk_widget_set_visible (self->spinner, detecting);
   gtk_widget_set_visible (self->clear_button, os_id != NULL);
-  gtk_stack_set_visible_child_name (self->list_stack, n > 0 ? "list" : "nothing");
+  gtk_stack_set_visible_child_name (self->list_stack, !self->loaded ? "loading" : n > 0 ? "list" : "nothing");
 
   self->updating = TRUE;
   for (guint i = 0; i <= n; i++)
@@ -173,6 +175,18 @@ on_row_bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer d
 }
 
 static void
+on_database_loaded_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LodgeWizardSystem) self = LODGE_WIZARD_SYSTEM (data);
+
+  /* A missing database is an empty list, not an error. */
+  lodge_os_database_load_finish (LODGE_OS_DATABASE (source), result, NULL);
+  self->loaded = TRUE;
+  if (self->spec != NULL)
+    lwsys_update (self);
+}
+
+static void
 lodge_wizard_system_shown (AdwNavigationPage *page)
 {
   LodgeWizardSystem *self = LODGE_WIZARD_SYSTEM (page);
@@ -258,4 +272,5 @@ lodge_wizard_system_set_spec (LodgeWizardSystem *self, LodgeMachineSpec *spec)
   g_signal_connect_object (spec, "notify::hint", G_CALLBACK (lwsys_update), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (lodge_os_database_get_default (), "items-changed", G_CALLBACK (lwsys_update), self, G_CONNECT_SWAPPED);
   lwsys_update (self);
+  lodge_os_database_load_async (lodge_os_database_get_default (), NULL, on_database_loaded_cb, g_object_ref (self));
 }

@@ -10,8 +10,7 @@
 #include "wizard/lodge-wizard-source.h"
 #include "wizard/lodge-wizard-system.h"
 
-struct _LodgeWizard
-{
+struct _LodgeWizard {
   AdwDialog parent_instance;
 
   AdwNavigationView *navigation;
@@ -80,6 +79,8 @@ on_operation_changed_cb (LodgeWizard *self)
     self->pulse_id = g_timeout_add (100, on_pulse_cb, self);
 }
 
+static void lwiz_fail (LodgeWizard *self, const GError *error);
+
 static void
 on_created_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -87,19 +88,42 @@ on_created_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (LodgeMachine) machine = lodge_machine_spec_create_finish (LODGE_MACHINE_SPEC (source), result, &error);
 
+  if (machine == NULL)
+    {
+      lwiz_fail (self, error);
+      return;
+    }
   g_clear_handle_id (&self->pulse_id, g_source_remove);
   g_signal_handlers_disconnect_by_data (self->operation, self);
   g_clear_object (&self->operation);
   adw_dialog_set_can_close (ADW_DIALOG (self), TRUE);
-
-  if (machine == NULL)
-    {
-      adw_navigation_view_pop_to_tag (self->navigation, "review");
-      lodge_wizard_review_show_error (self->review, g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? NULL : error);
-      return;
-    }
   g_signal_emit (self, lwiz_signals[SIGNAL_MACHINE_CREATED], 0, machine, lodge_wizard_review_get_start (self->review));
   adw_dialog_close (ADW_DIALOG (self));
+}
+
+static void
+lwiz_fail (LodgeWizard *self, const GError *error)
+{
+  g_clear_handle_id (&self->pulse_id, g_source_remove);
+  g_signal_handlers_disconnect_by_data (self->operation, self);
+  g_clear_object (&self->operation);
+  adw_dialog_set_can_close (ADW_DIALOG (self), TRUE);
+  adw_navigation_view_pop_to_tag (self->navigation, "review");
+  lodge_wizard_review_show_error (self->review, g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? NULL : error);
+}
+
+static void
+on_ready_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LodgeWizard) self = LODGE_WIZARD (data);
+  g_autoptr (GError) error = NULL;
+
+  if (!lodge_machine_spec_prepare_finish (LODGE_MACHINE_SPEC (source), result, &error))
+    lwiz_fail (self, error);
+  else if (!lodge_machine_spec_get_valid (self->spec))
+    lwiz_fail (self, NULL); /* the rows say what is wrong */
+  else
+    lodge_machine_spec_create_async (self->spec, self->operation, on_created_cb, g_object_ref (self));
 }
 
 static void
@@ -115,8 +139,14 @@ lwiz_create (LodgeWizard *self)
   gtk_widget_set_sensitive (self->cancel_button, TRUE);
   lodge_wizard_review_show_error (self->review, NULL);
   adw_dialog_set_can_close (ADW_DIALOG (self), FALSE);
+  adw_status_page_set_description (self->progress_status,
+                                   lodge_machine_spec_get_detecting (self->spec) ? _ ("Looking at the disc…") : NULL);
+  if (self->pulse_id == 0)
+    self->pulse_id = g_timeout_add (100, on_pulse_cb, self);
   adw_navigation_view_push_by_tag (self->navigation, "progress");
-  lodge_machine_spec_create_async (self->spec, self->operation, on_created_cb, g_object_ref (self));
+  /* Whoever is faster than the detection gets what it finds all the same. */
+  lodge_machine_spec_prepare_async (self->spec, lodge_operation_get_cancellable (self->operation), on_ready_cb,
+                                    g_object_ref (self));
 }
 
 static void
@@ -179,8 +209,8 @@ lodge_wizard_class_init (LodgeWizardClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = lodge_wizard_dispose;
 
-  lwiz_signals[SIGNAL_MACHINE_CREATED] = g_signal_new ("machine-created", LODGE_TYPE_WIZARD, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
-                                                       LODGE_TYPE_MACHINE, G_TYPE_BOOLEAN);
+  lwiz_signals[SIGNAL_MACHINE_CREATED] = g_signal_new ("machine-created", LODGE_TYPE_WIZARD, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                                       G_TYPE_NONE, 2, LODGE_TYPE_MACHINE, G_TYPE_BOOLEAN);
 
   g_type_ensure (LODGE_TYPE_WIZARD_SOURCE);
   g_type_ensure (LODGE_TYPE_WIZARD_SYSTEM);
@@ -213,11 +243,13 @@ lodge_wizard_new (LodgeLibrary *library, const char *path)
   LodgeWizard *self = g_object_new (LODGE_TYPE_WIZARD, NULL);
 
   self->spec = lodge_machine_spec_new (library);
+  lodge_machine_spec_set_source (self->spec, LODGE_SOURCE_ISO);
   if (path != NULL)
     {
       LodgeSource source = lodge_machine_spec_guess_source (path);
 
-      lodge_machine_spec_set_source (self->spec, source != LODGE_SOURCE_EMPTY ? source : LODGE_SOURCE_ISO);
+      if (source != LODGE_SOURCE_EMPTY)
+        lodge_machine_spec_set_source (self->spec, source);
       lodge_machine_spec_set_path (self->spec, path);
     }
   lodge_wizard_source_set_spec (self->source, self->spec);

@@ -56,12 +56,7 @@ dbgc_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64
     console->line[console->line_len++] = byte >= 0x20 && byte < 0x7f ? (char) byte : '?';
 }
 
-static const VmmRegionOps dbgc_ops = {
-  .name = "debugcon",
-  .read = dbgc_read,
-  .write = dbgc_write,
-  .access_max = 1,
-};
+static const VmmRegionOps dbgc_ops = { .name = "debugcon", .read = dbgc_read, .write = dbgc_write, .access_max = 1 };
 
 static gsize
 dbgc_receive (VmmDevice *dev, const guint8 *data, gsize len)

@@ -32,12 +32,7 @@ isas_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64
 {
 }
 
-static const VmmRegionOps isas_ops = {
-  .name = "isa-stub",
-  .read = isas_read,
-  .write = isas_write,
-  .access_max = 4,
-};
+static const VmmRegionOps isas_ops = { .name = "isa-stub", .read = isas_read, .write = isas_write, .access_max = 4 };
 
 static gboolean
 isas_realize (VmmDevice *dev, GError **error)

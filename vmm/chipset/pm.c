@@ -60,10 +60,14 @@ typedef struct {
 } Pmb;
 
 static const VmmField pmb_fields[] = {
-  VMM_FIELD (PmbRegs, pm1_sts),       VMM_FIELD (PmbRegs, pm1_en),
-  VMM_FIELD (PmbRegs, pm1_cnt),       VMM_FIELD_NOT_SAVED (PmbRegs, padding, "alignment"),
-  VMM_FIELD (PmbRegs, gpe0_sts),      VMM_FIELD (PmbRegs, gpe0_en),
-  VMM_FIELD (PmbRegs, tmr_change_ns), VMM_FIELD_END,
+  VMM_FIELD (PmbRegs, pm1_sts),
+  VMM_FIELD (PmbRegs, pm1_en),
+  VMM_FIELD (PmbRegs, pm1_cnt),
+  VMM_FIELD_NOT_SAVED (PmbRegs, padding, "alignment"),
+  VMM_FIELD (PmbRegs, gpe0_sts),
+  VMM_FIELD (PmbRegs, gpe0_en),
+  VMM_FIELD (PmbRegs, tmr_change_ns),
+  VMM_FIELD_END
 };
 
 /* Time */
@@ -205,12 +209,7 @@ pmb_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64 
   pmb_update (pm);
 }
 
-static const VmmRegionOps pmb_ops = {
-  .name = "pm",
-  .read = pmb_read,
-  .write = pmb_write,
-  .access_max = 4,
-};
+static const VmmRegionOps pmb_ops = { .name = "pm", .read = pmb_read, .write = pmb_write, .access_max = 4 };
 
 static guint64
 pmb_timer_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
@@ -220,11 +219,7 @@ pmb_timer_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
   return ticks >> 8 * offset;
 }
 
-static const VmmRegionOps pmb_timer_ops = {
-  .name = "pm-timer",
-  .read = pmb_timer_read,
-  .access_max = 4,
-};
+static const VmmRegionOps pmb_timer_ops = { .name = "pm-timer", .read = pmb_timer_read, .access_max = 4 };
 
 /* Calls from elsewhere */
 
@@ -276,7 +271,7 @@ pmb_reset (VmmDevice *dev, VmmResetKind kind)
 {
   Pmb *pm = (Pmb *) dev;
 
-  pm->regs = (PmbRegs) { 0 };
+  pm->regs = (PmbRegs){ 0 };
   pm->regs.tmr_change_ns = pmb_next_change (vmm_clock_now (vmm_device_get_clock (dev)));
   pmb_update (pm);
 }

@@ -58,7 +58,7 @@ static const VmmField pcib_fields[] = {
   VMM_FIELD (PcibRegs, address),
   VMM_FIELD (PcibRegs, reset_control),
   VMM_FIELD_NOT_SAVED (PcibRegs, padding, "alignment"),
-  VMM_FIELD_END,
+  VMM_FIELD_END
 };
 
 static guint32
@@ -208,12 +208,7 @@ pcib_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gu
     }
 }
 
-static const VmmRegionOps pcib_port_ops = {
-  .name = "pci-config",
-  .read = pcib_port_read,
-  .write = pcib_port_write,
-  .access_max = 4,
-};
+static const VmmRegionOps pcib_port_ops = { .name = "pci-config", .read = pcib_port_read, .write = pcib_port_write, .access_max = 4 };
 
 static guint64
 pcib_ecam_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
@@ -227,12 +222,7 @@ pcib_ecam_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gu
   vmm_pci_bus_config_write (vmm_device_get_pci_bus (dev), (guint) (offset >> 12), offset & 0xfff, size, (guint32) value);
 }
 
-static const VmmRegionOps pcib_ecam_ops = {
-  .name = "pci-ecam",
-  .read = pcib_ecam_read,
-  .write = pcib_ecam_write,
-  .access_max = 4,
-};
+static const VmmRegionOps pcib_ecam_ops = { .name = "pci-ecam", .read = pcib_ecam_read, .write = pcib_ecam_write, .access_max = 4 };
 
 void
 vmm_pci_bus_set_ecam (VmmPciBus *bus, guint64 base, guint64 size)
