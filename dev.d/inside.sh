@@ -47,7 +47,9 @@ compile ()
   fi
   # Meson's own words only matter when it fails.
   ninja -C "$build" build.ninja >"$build.log" 2>&1 || { cat "$build.log" >&2; die "meson could not configure the build"; }
-  if [ -n "${COMPILE_ONLY:-}" ]; then
+  if [ "$build" = "$BUILDS/test" ]; then
+    targets=(all meson-test-prereq)
+  elif [ -n "${COMPILE_ONLY:-}" ]; then
     mapfile -t targets < <(ninja -C "$build" -t targets all | sed -n "s|^\(${COMPILE_ONLY}[^:]*\): c_LINKER$|\1|p")
   fi
   if [ -t 2 ]; then
