@@ -860,6 +860,34 @@ test_machine_reset_in_flight (Fixture *f, gconstpointer data)
   g_assert_cmphex (ahci_host_run (f->host, DISK, &c), ==, 0x50);
 }
 
+/* The host's disk is full while the machine is reset: the write is given up, and does not come back with the next guest's memory. */
+static void
+test_machine_reset_while_stalled (Fixture *f, gconstpointer data)
+{
+  AhciHostCommand write = queued (TRUE, 0, 8, 1, AHCI_HOST_DATA), read = read_dma_ext (8, 1, AHCI_HOST_DATA);
+  GThread *thread;
+
+  ahci_host_start_port (f->host, DISK);
+  close_gate (f);
+  f->fail = -ENOSPC;
+  ahci_host_prepare (f->host, DISK, 0, &write);
+  set_px (f, DISK, AHCI_HOST_PX_SACT, 1);
+  set_px (f, DISK, AHCI_HOST_PX_CI, 1);
+  wait_at_gate (f);
+  thread = g_thread_new ("opener", open_later, f);
+  test_board_reset (f->board, VMM_RESET_WARM);
+  g_thread_join (thread);
+  f->fail = 0;
+  test_pci_write (f->board, AHCI_HOST_DEVFN, 0x24, 4, AHCI_HOST_BAR);
+  test_pci_write (f->board, AHCI_HOST_DEVFN, 0x04, 2, 0x0006);
+  g_assert_cmphex (px (f, DISK, AHCI_HOST_PX_TFD), ==, 0x0150);
+  vmm_block_retry (f->block);
+  vmm_block_drain (f->block);
+  ahci_host_start_port (f->host, DISK);
+  g_assert_cmphex (ahci_host_run (f->host, DISK, &read), ==, 0x50);
+  assert_pattern (f, AHCI_HOST_DATA, 512, 8 * 512);
+}
+
 /* A pause and a resume between the requests of one long command, and before another: nothing is lost. */
 static void
 test_quiesce_and_go_on (Fixture *f, gconstpointer data)
@@ -1037,6 +1065,7 @@ main (int argc, char **argv)
   ADD ("flight/comreset-keeps-bsy", test_comreset_waits_for_flight);
   ADD ("flight/hba-reset-keeps-hr", test_hba_reset_waits_for_flight);
   ADD ("flight/machine-reset", test_machine_reset_in_flight);
+  ADD ("flight/machine-reset-gives-up-what-stalled", test_machine_reset_while_stalled);
   ADD ("flight/pause-and-resume", test_quiesce_and_go_on);
   ADD ("irq/level", test_level);
   ADD ("irq/msi", test_msi);

@@ -405,6 +405,26 @@ test_full_disk_stalls (Fixture *f, gconstpointer data)
   g_assert_cmpint (block_client_wait (client), ==, -EIO);
 }
 
+/* A write that is on its way when the image is closed, and stalls only then, comes back too. */
+static void
+test_close_fails_what_stalls (Fixture *f, gconstpointer data)
+{
+  const Mode *mode = data;
+  g_autofree guint8 *buf = g_malloc0 (4096);
+  BlockClient *client;
+  Full full = { -ENOSPC, 0, 0 };
+  gint done = 0;
+
+  make_raw (f, MIB);
+  client = open_raw (f, mode->flags);
+  vmm_block_set_hooks (client->block, &full_hooks, &full);
+  vmm_block_set_stall (client->block, on_stalled, &full);
+  block_client_start (client, VMM_BLOCK_WRITE, 0, buf, 4096, on_done_count, &done);
+  block_client_free (client);
+  g_assert_cmpint (g_atomic_int_get (&full.stalls), ==, 1);
+  g_assert_cmpint (g_atomic_int_get (&done), ==, -ENOSPC);
+}
+
 static void
 test_probe (Fixture *f, gconstpointer data)
 {
@@ -453,6 +473,7 @@ main (int argc, char **argv)
     { "many-segments-in-order", test_many_segments },
     { "odd-size-is-rounded-up", test_odd_size_is_rounded_up },
     { "full-disk-stalls-and-goes-on", test_full_disk_stalls },
+    { "close-fails-what-stalls", test_close_fails_what_stalls },
   }, once[] = {
     { "refuses-bad-requests", test_refuses_bad_requests },
     { "discard-frees-space", test_discard_frees_space },

@@ -611,6 +611,7 @@ vmm_block_close (VmmBlock *block)
     return;
   if (block->io != NULL)
     {
+      vmm_block_drain (block); /* of this, something may stall */
       vmm_block_fail_stalled (block);
       vmm_block_drain (block);
     }

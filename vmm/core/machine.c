@@ -145,6 +145,9 @@ vmm_machine_reset_devices (VmmMachine *machine, VmmResetKind kind)
       if (dev->class->quiesce != NULL)
         dev->class->quiesce (dev);
     }
+  /* What stalls never comes back by itself, and tried again later it would write the memory of another guest. */
+  mach_for_each_block (machine, vmm_block_fail_stalled);
+  mach_for_each_block (machine, vmm_block_drain);
   for (guint i = 0; i < machine->devices->len; i++)
     {
       VmmDevice *dev = machine->devices->pdata[i];
@@ -176,7 +179,6 @@ mach_reset_all (VmmMachine *machine, VmmResetKind kind)
 {
   g_autoptr (GError) error = NULL;
 
-  mach_for_each_block (machine, vmm_block_fail_stalled);
   vmm_machine_reset_devices (machine, kind);
   vmm_kvm_reset_chips (machine->kvm);
   atomic_store (&machine->control->reset_wanted, FALSE);
