@@ -16,6 +16,7 @@
 #define PCIB_FUNCTIONS 256
 #define PCIB_FIRST_FREE_SLOT 2 /* 0 is the host bridge, 1 the display */
 #define PCIB_GSI_BASE 16
+#define PCIB_ECAM_MAX (256u << 20)
 
 #define PCIB_PORT 0xcf8
 #define PCIB_N_PORTS 8
@@ -240,7 +241,7 @@ vmm_pci_bus_set_ecam (VmmPciBus *bus, guint64 base, guint64 size)
   vmm_region_unmap (bus->machine->bus, &host->ecam);
   if (size == 0)
     return;
-  vmm_region_init (&host->ecam, &host->base, VMM_SPACE_MMIO, &pcib_ecam_ops, NULL, size, VMM_REGION_DEFAULT);
+  host->ecam.size = size; /* and nothing else: another vCPU may be on its way into the region */
   vmm_region_map (bus->machine->bus, &host->ecam, base);
 }
 
@@ -330,6 +331,7 @@ pcib_realize (VmmDevice *dev, GError **error)
 
   vmm_device_get_pci_bus (dev)->host = dev;
   vmm_bus_map_pio (&host->ports, dev, &pcib_port_ops, NULL, PCIB_PORT, PCIB_N_PORTS);
+  vmm_region_init (&host->ecam, dev, VMM_SPACE_MMIO, &pcib_ecam_ops, NULL, PCIB_ECAM_MAX, VMM_REGION_DEFAULT);
   return TRUE;
 }
 
