@@ -43,6 +43,7 @@ struct _VmmKvmVcpu {
   struct kvm_xcrs xcrs;
   gboolean has_xcrs;
   struct kvm_debugregs debugregs;
+  struct kvm_nested_state *nested; /* (nullable) */
   struct kvm_lapic_state lapic;
   struct kvm_vcpu_events events;
   struct kvm_mp_state mp_state;
@@ -401,6 +402,7 @@ vmm_kvm_vcpu_free (VmmKvmVcpu *vcpu)
   if (vcpu->fd >= 0)
     close (vcpu->fd);
   g_free (vcpu->xsave);
+  g_free (vcpu->nested);
   g_free (vcpu->msrs);
   g_free (vcpu);
 }
@@ -455,6 +457,14 @@ vmm_kvm_vcpu_save_start_state (VmmKvmVcpu *vcpu, GError **error)
   vcpu->xsave = g_malloc0 (vcpu->xsave_size);
   if (kvm_ioctl (vcpu->fd, size > 0 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, vcpu->xsave) < 0)
     g_clear_pointer (&vcpu->xsave, g_free);
+  size = kvm_ioctl_n (vcpu->kvm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE);
+  if (size >= (int) sizeof *vcpu->nested)
+    {
+      vcpu->nested = g_malloc0 ((gsize) size);
+      vcpu->nested->size = (guint32) size;
+      if (kvm_ioctl (vcpu->fd, KVM_GET_NESTED_STATE, vcpu->nested) < 0)
+        g_clear_pointer (&vcpu->nested, g_free);
+    }
   vcpu->has_xcrs = kvm_ioctl (vcpu->fd, KVM_GET_XCRS, &vcpu->xcrs) == 0 && vcpu->xcrs.nr_xcrs > 0;
   return kvm_save_msrs (vcpu);
 }
@@ -464,6 +474,9 @@ vmm_kvm_vcpu_reset (VmmKvmVcpu *vcpu, GError **error)
 {
   guint done = 0;
 
+  /* A guest that is a hypervisor itself: leaves VMX or SVM operation, with which the registers below would be refused. */
+  if (vcpu->nested != NULL)
+    kvm_ioctl (vcpu->fd, KVM_SET_NESTED_STATE, vcpu->nested);
   /* Order: contract 6.7. */
   if (kvm_ioctl (vcpu->fd, KVM_SET_MP_STATE, &vcpu->mp_state) < 0 || kvm_ioctl (vcpu->fd, KVM_SET_REGS, &vcpu->regs) < 0
       || kvm_ioctl (vcpu->fd, KVM_SET_SREGS, &vcpu->sregs) < 0)
