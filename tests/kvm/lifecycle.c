@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Machines begin, pause, reset and end on the real /dev/kvm, with the firmware as their guest. */
+#include "core/kvm.h"
+#include "core/machine.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +14,7 @@ typedef struct {
   GCond cond;
   VmmMachineState state;
   guint changes, resets;
+  gboolean hold, synced; /* under lock: the control thread */
 } Guest;
 
 static void
@@ -37,7 +41,7 @@ on_was_reset (VmmMachine *machine, gpointer data)
 }
 
 static Guest *
-guest_new (guint n_vcpus)
+guest_new_sized (guint n_vcpus, int memory_mib)
 {
   static const VmmMachineEvents events = { .state_changed = on_state_changed, .was_reset = on_was_reset };
   Guest *guest = g_new0 (Guest, 1);
@@ -47,7 +51,7 @@ guest_new (guint n_vcpus)
 
   g_mutex_init (&guest->lock);
   g_cond_init (&guest->cond);
-  g_key_file_set_integer (file, "machine", "memory", 32);
+  g_key_file_set_integer (file, "machine", "memory", memory_mib);
   g_key_file_set_integer (file, "machine", "cpus", (int) n_vcpus);
   g_key_file_set_string (file, "display0", "class", "vga");
   config = vmm_config_new (file, "/", &error);
@@ -55,6 +59,12 @@ guest_new (guint n_vcpus)
   guest->machine = vmm_machine_new (config, NULL, &events, guest, &error);
   g_assert_no_error (error);
   return guest;
+}
+
+static Guest *
+guest_new (guint n_vcpus)
+{
+  return guest_new_sized (n_vcpus, 32);
 }
 
 static void
@@ -232,6 +242,144 @@ test_impossible_requests (void)
   g_assert_cmpuint (guest->changes, ==, 1);
 }
 
+static void
+on_wait (gpointer data)
+{
+  Guest *guest = data;
+
+  g_mutex_lock (&guest->lock);
+  while (guest->hold)
+    g_cond_wait (&guest->cond, &guest->lock);
+  g_mutex_unlock (&guest->lock);
+}
+
+/* The control thread stands still between the two: what is asked meanwhile is asked together. */
+static void
+hold_control (Guest *guest)
+{
+  guest->hold = TRUE;
+  vmm_machine_post (guest->machine, on_wait, guest);
+}
+
+static void
+release_control (Guest *guest)
+{
+  g_mutex_lock (&guest->lock);
+  guest->hold = FALSE;
+  g_cond_broadcast (&guest->cond);
+  g_mutex_unlock (&guest->lock);
+}
+
+static void
+on_sync (gpointer data)
+{
+  Guest *guest = data;
+
+  g_mutex_lock (&guest->lock);
+  guest->synced = TRUE;
+  g_cond_broadcast (&guest->cond);
+  g_mutex_unlock (&guest->lock);
+}
+
+static void
+wait_for_control (Guest *guest)
+{
+  guest->synced = FALSE;
+  vmm_machine_post (guest->machine, on_sync, guest);
+  g_mutex_lock (&guest->lock);
+  while (!guest->synced)
+    g_cond_wait (&guest->cond, &guest->lock);
+  g_mutex_unlock (&guest->lock);
+}
+
+static void
+test_stale_requests (void)
+{
+  g_autoptr (Guest) guest = guest_new (1);
+
+  vmm_machine_start (guest->machine);
+  wait_for_state (guest, VMM_MACHINE_RUNNING);
+  hold_control (guest);
+  vmm_machine_reset (guest->machine);
+  vmm_machine_request_reset (guest->machine);
+  vmm_machine_request_power_off (guest->machine);
+  vmm_machine_request_pause (guest->machine, VMM_REASON_NO_SPACE, "full");
+  vmm_machine_report_fault (guest->machine, "fault");
+  release_control (guest);
+  wait_for_control (guest);
+  g_assert_cmpuint (guest->resets, ==, 1);
+  g_assert_cmpuint (guest->changes, ==, 1);
+
+  hold_control (guest);
+  vmm_machine_stop (guest->machine);
+  vmm_machine_report_fault (guest->machine, "fault");
+  release_control (guest);
+  wait_for_control (guest);
+  g_assert_cmpint (vmm_machine_get_state (guest->machine), ==, VMM_MACHINE_OFF);
+  g_assert_cmpuint (guest->changes, ==, 2);
+}
+
+static void
+test_fault_is_last_word (void)
+{
+  g_autoptr (Guest) guest = guest_new (1);
+  GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL); /* a fault is a warning */
+
+  vmm_machine_start (guest->machine);
+  wait_for_state (guest, VMM_MACHINE_RUNNING);
+  hold_control (guest);
+  vmm_machine_report_fault (guest->machine, "first");
+  vmm_machine_report_fault (guest->machine, "second");
+  vmm_machine_request_reset (guest->machine);
+  release_control (guest);
+  wait_for_control (guest);
+  g_assert_cmpint (vmm_machine_get_state (guest->machine), ==, VMM_MACHINE_FAILED);
+  g_assert_cmpuint (guest->changes, ==, 2);
+  /* The user may. */
+  vmm_machine_reset (guest->machine);
+  wait_for_state (guest, VMM_MACHINE_RUNNING);
+  g_log_set_always_fatal (fatal);
+}
+
+/* What was asked too late is dropped, not leaked (the leak checker looks). */
+static void
+test_requests_at_the_end (void)
+{
+  g_autoptr (Guest) guest = guest_new (1);
+
+  vmm_machine_start (guest->machine);
+  wait_for_state (guest, VMM_MACHINE_RUNNING);
+  vmm_machine_post (guest->machine, (VmmCallFunc) vmm_machine_reset, guest->machine);
+  vmm_machine_post (guest->machine, (VmmCallFunc) vmm_machine_request_reset, guest->machine);
+  vmm_machine_change_medium (guest->machine, "nothing", "/nowhere", FALSE, NULL, NULL);
+}
+
+static void
+test_large (void)
+{
+  g_autoptr (GError) error = NULL;
+  VmmKvm *kvm = vmm_kvm_new (&error);
+  guint max = kvm != NULL ? vmm_kvm_get_max_vcpus (kvm) : 0;
+  g_autoptr (Guest) guest = NULL;
+
+  g_assert_no_error (error);
+  vmm_kvm_free (kvm);
+  if (max < 64)
+    {
+      g_test_skip ("this host's KVM has less than 64 processors");
+      return;
+    }
+  guest = guest_new_sized (64, 5 << 10);
+  vmm_machine_start (guest->machine);
+  /* SeaBIOS waits until all processors have come, and only then looks for something to start. */
+  wait_for_text (guest, "No bootable device");
+  vmm_machine_pause (guest->machine);
+  wait_for_state (guest, VMM_MACHINE_PAUSED);
+  vmm_machine_reset (guest->machine);
+  vmm_machine_resume (guest->machine);
+  wait_for_state (guest, VMM_MACHINE_RUNNING);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -250,6 +398,10 @@ main (int argc, char **argv)
   g_test_add_func ("/lifecycle/reset-starts-the-firmware-anew", test_reset);
   g_test_add_func ("/lifecycle/off-and-on-again", test_off_and_on);
   g_test_add_func ("/lifecycle/requests-out-of-place-are-ignored", test_impossible_requests);
+  g_test_add_func ("/lifecycle/what-was-asked-before-a-reset-is-forgotten", test_stale_requests);
+  g_test_add_func ("/lifecycle/after-a-fault-only-the-user-resets", test_fault_is_last_word);
+  g_test_add_func ("/lifecycle/requests-at-the-end-are-dropped", test_requests_at_the_end);
+  g_test_add_func ("/lifecycle/64-processors-and-5-gib", test_large);
   g_test_add_func ("/lifecycle/500-machines-leave-no-descriptor-thread-or-memory", test_500_times);
   return g_test_run ();
 }

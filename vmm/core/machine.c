@@ -24,12 +24,15 @@ struct _VmmControl {
   GMainLoop *loop;
   /* Set by whoever asks, taken by the control thread: asking twice is asking once. */
   atomic_bool reset_wanted, power_off_wanted, pause_wanted;
+  /* Counts resets and faults: what the machine asked before the last one means nothing any more. */
+  atomic_uint epoch;
 };
 
 typedef struct {
   VmmMachine *machine;
   char *message; /* (nullable) */
   VmmReason reason;
+  guint epoch; /* when it was asked */
 } MachRequest;
 
 typedef struct {
@@ -56,6 +59,7 @@ mach_control_main (gpointer data)
 typedef struct {
   VmmCallFunc func;
   gpointer data;
+  GDestroyNotify free_data; /* (nullable): afterwards, or when the machine ends before */
 } MachCall;
 
 static gboolean
@@ -67,16 +71,41 @@ mach_on_call (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-void
-vmm_machine_post (VmmMachine *machine, VmmCallFunc func, gpointer data)
+static void
+mach_call_free (gpointer data)
+{
+  MachCall *call = data;
+
+  if (call->free_data != NULL)
+    call->free_data (call->data);
+  g_free (call);
+}
+
+static void
+mach_post (VmmMachine *machine, VmmCallFunc func, gpointer data, GDestroyNotify free_data)
 {
   MachCall *call = g_new (MachCall, 1);
   g_autoptr (GSource) source = g_idle_source_new ();
 
-  *call = (MachCall){ func, data };
+  *call = (MachCall){ func, data, free_data };
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, mach_on_call, call, g_free);
+  g_source_set_callback (source, mach_on_call, call, mach_call_free);
   g_source_attach (source, machine->control->context);
+}
+
+void
+vmm_machine_post (VmmMachine *machine, VmmCallFunc func, gpointer data)
+{
+  mach_post (machine, func, data, NULL);
+}
+
+static void
+mach_request_free (gpointer data)
+{
+  MachRequest *request = data;
+
+  g_free (request->message);
+  g_free (request);
 }
 
 static void
@@ -84,17 +113,15 @@ mach_post_request (VmmMachine *machine, VmmCallFunc func, VmmReason reason, cons
 {
   MachRequest *request = g_new (MachRequest, 1);
 
-  *request = (MachRequest){ machine, g_strdup (message), reason };
-  vmm_machine_post (machine, func, request);
+  *request = (MachRequest){ machine, g_strdup (message), reason, atomic_load (&machine->control->epoch) };
+  mach_post (machine, func, request, mach_request_free);
 }
 
-static void
-mach_request_free (MachRequest *request)
+static gboolean
+mach_request_is_stale (const MachRequest *request)
 {
-  g_free (request->message);
-  g_free (request);
+  return request->epoch != atomic_load (&request->machine->control->epoch);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (MachRequest, mach_request_free)
 
 static void
 mach_set_state (VmmMachine *machine, VmmMachineState state, VmmReason reason, const char *message)
@@ -170,6 +197,7 @@ static void
 mach_fail (VmmMachine *machine, const char *message)
 {
   mach_halt (machine);
+  atomic_fetch_add (&machine->control->epoch, 1);
   vmm_log_warning (machine, NULL, "%s", message);
   mach_set_state (machine, VMM_MACHINE_FAILED, VMM_REASON_FAULT, message);
 }
@@ -181,6 +209,7 @@ mach_reset_all (VmmMachine *machine, VmmResetKind kind)
 
   vmm_machine_reset_devices (machine, kind);
   vmm_kvm_reset_chips (machine->kvm);
+  atomic_fetch_add (&machine->control->epoch, 1);
   atomic_store (&machine->control->reset_wanted, FALSE);
   atomic_store (&machine->control->power_off_wanted, FALSE);
   atomic_store (&machine->control->pause_wanted, FALSE);
@@ -210,16 +239,28 @@ mach_on_start (gpointer data)
 }
 
 static void
-mach_on_pause (gpointer data)
+mach_pause (VmmMachine *machine, VmmReason reason, const char *message)
 {
-  g_autoptr (MachRequest) request = data;
-  VmmMachine *machine = request->machine;
-
-  atomic_store (&machine->control->pause_wanted, FALSE);
   if (vmm_machine_get_state (machine) != VMM_MACHINE_RUNNING)
     return;
   mach_halt (machine);
-  mach_set_state (machine, VMM_MACHINE_PAUSED, request->reason, request->message);
+  mach_set_state (machine, VMM_MACHINE_PAUSED, reason, message);
+}
+
+static void
+mach_on_pause (gpointer data)
+{
+  mach_pause (data, VMM_REASON_REQUEST, NULL);
+}
+
+static void
+mach_on_device_pause (gpointer data)
+{
+  MachRequest *request = data;
+
+  atomic_store (&request->machine->control->pause_wanted, FALSE);
+  if (!mach_request_is_stale (request))
+    mach_pause (request->machine, request->reason, request->message);
 }
 
 static void
@@ -241,7 +282,6 @@ mach_on_reset (gpointer data)
   VmmMachine *machine = data;
   VmmMachineState state = vmm_machine_get_state (machine);
 
-  atomic_store (&machine->control->reset_wanted, FALSE);
   if (state == VMM_MACHINE_OFF || machine->vcpus == NULL)
     return;
   mach_halt (machine);
@@ -253,6 +293,16 @@ mach_on_reset (gpointer data)
     mach_run (machine);
   if (state == VMM_MACHINE_FAILED)
     mach_set_state (machine, VMM_MACHINE_RUNNING, VMM_REASON_REQUEST, NULL);
+}
+
+static void
+mach_on_guest_reset (gpointer data)
+{
+  MachRequest *request = data;
+
+  atomic_store (&request->machine->control->reset_wanted, FALSE);
+  if (!mach_request_is_stale (request))
+    mach_on_reset (request->machine);
 }
 
 static void
@@ -279,15 +329,19 @@ mach_on_stop (gpointer data)
 static void
 mach_on_guest_power_off (gpointer data)
 {
-  mach_power_off (data, VMM_REASON_GUEST);
+  MachRequest *request = data;
+
+  atomic_store (&request->machine->control->power_off_wanted, FALSE);
+  if (!mach_request_is_stale (request))
+    mach_power_off (request->machine, VMM_REASON_GUEST);
 }
 
 static void
 mach_on_fault (gpointer data)
 {
-  g_autoptr (MachRequest) request = data;
+  MachRequest *request = data;
 
-  if (vmm_machine_get_state (request->machine) != VMM_MACHINE_FAILED)
+  if (!mach_request_is_stale (request))
     mach_fail (request->machine, request->message);
 }
 
@@ -317,6 +371,13 @@ mach_on_change_medium (gpointer data)
     machine->events.medium_changed (machine, medium->device_id, medium->path, machine->events_data);
   if (medium->done != NULL)
     medium->done (machine, error, medium->data);
+}
+
+static void
+mach_medium_free (gpointer data)
+{
+  MachMedium *medium = data;
+
   g_free (medium->device_id);
   g_free (medium->path);
   g_free (medium);
@@ -333,7 +394,7 @@ vmm_machine_start (VmmMachine *machine)
 void
 vmm_machine_pause (VmmMachine *machine)
 {
-  mach_post_request (machine, mach_on_pause, VMM_REASON_REQUEST, NULL);
+  vmm_machine_post (machine, mach_on_pause, machine);
 }
 
 void
@@ -366,28 +427,28 @@ vmm_machine_change_medium (VmmMachine *machine, const char *device_id, const cha
   MachMedium *medium = g_new (MachMedium, 1);
 
   *medium = (MachMedium){ machine, g_strdup (device_id), g_strdup (path), force, done, data };
-  vmm_machine_post (machine, mach_on_change_medium, medium);
+  mach_post (machine, mach_on_change_medium, medium, mach_medium_free);
 }
 
 void
 vmm_machine_request_reset (VmmMachine *machine)
 {
   if (machine->control != NULL && !atomic_exchange (&machine->control->reset_wanted, TRUE))
-    vmm_machine_post (machine, mach_on_reset, machine);
+    mach_post_request (machine, mach_on_guest_reset, VMM_REASON_GUEST, NULL);
 }
 
 void
 vmm_machine_request_power_off (VmmMachine *machine)
 {
   if (machine->control != NULL && !atomic_exchange (&machine->control->power_off_wanted, TRUE))
-    vmm_machine_post (machine, mach_on_guest_power_off, machine);
+    mach_post_request (machine, mach_on_guest_power_off, VMM_REASON_GUEST, NULL);
 }
 
 void
 vmm_machine_request_pause (VmmMachine *machine, VmmReason reason, const char *message)
 {
   if (machine->control != NULL && !atomic_exchange (&machine->control->pause_wanted, TRUE))
-    mach_post_request (machine, mach_on_pause, reason, message);
+    mach_post_request (machine, mach_on_device_pause, reason, message);
 }
 
 void
@@ -418,6 +479,13 @@ mach_on_medium_note (gpointer data)
 
   if (note->machine->events.medium_changed != NULL)
     note->machine->events.medium_changed (note->machine, note->dev->id, note->path, note->machine->events_data);
+}
+
+static void
+mach_note_free (gpointer data)
+{
+  MachMediumNote *note = data;
+
   g_free (note->path);
   g_free (note);
 }
@@ -431,7 +499,7 @@ vmm_machine_notify_medium (VmmMachine *machine, VmmDevice *dev, const char *path
     return;
   note = g_new (MachMediumNote, 1);
   *note = (MachMediumNote){ machine, dev, g_strdup (path) };
-  vmm_machine_post (machine, mach_on_medium_note, note);
+  mach_post (machine, mach_on_medium_note, note, mach_note_free);
 }
 
 /* === Construction === */
@@ -562,25 +630,28 @@ mach_on_quit (gpointer data)
   g_main_loop_quit (machine->control->loop);
 }
 
+/* Last of all: until their threads are gone, devices may ask for something. What was asked after the quit is dropped here. */
+static void
+mach_free_control (VmmControl *control)
+{
+  if (control == NULL)
+    return;
+  g_main_loop_unref (control->loop);
+  g_main_context_unref (control->context);
+  g_free (control);
+}
+
 void
 vmm_machine_free (VmmMachine *machine)
 {
   if (machine == NULL)
     return;
-  if (machine->control != NULL)
+  if (machine->control != NULL && machine->control->thread != NULL)
     {
-      if (machine->control->thread != NULL)
-        {
-          vmm_machine_post (machine, mach_on_quit, machine);
-          g_thread_join (machine->control->thread);
-        }
-      /* What was posted after the quit is dropped with its context; requests only carry plain data. */
-      g_main_loop_unref (machine->control->loop);
-      g_main_context_unref (machine->control->context);
-      g_clear_pointer (&machine->control, g_free);
+      vmm_machine_post (machine, mach_on_quit, machine);
+      g_thread_join (machine->control->thread);
     }
   vmm_vcpus_stop (machine);
-  mach_for_each_block (machine, vmm_block_fail_stalled);
   for (guint i = machine->devices->len; i > 0; i--)
     {
       VmmDevice *dev = machine->devices->pdata[i - 1];
@@ -607,5 +678,6 @@ vmm_machine_free (VmmMachine *machine)
   g_ptr_array_unref (machine->blocks);
   g_clear_pointer (&machine->config, vmm_config_unref);
   g_free (machine->log_dir);
+  mach_free_control (machine->control);
   g_free (machine);
 }
