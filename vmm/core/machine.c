@@ -283,7 +283,11 @@ mach_on_reset (gpointer data)
   VmmMachineState state = vmm_machine_get_state (machine);
 
   if (state == VMM_MACHINE_OFF || machine->vcpus == NULL)
-    return;
+    {
+      atomic_store (&machine->control->reset_wanted, FALSE);
+      return;
+    }
+  /* The request stands until the processors are parked: one that still runs asks again (a triple fault does). */
   mach_halt (machine);
   if (!mach_reset_all (machine, VMM_RESET_WARM))
     return;
