@@ -276,8 +276,8 @@ test_hostile_dma (void)
     guint64 address;
     guint32 length;
   } wrong[] = {
-    { G_MAXUINT64, 2 }, { G_MAXUINT64 - 3, 4 }, { 0x4000000 - 1, 2 }, { 0, G_MAXUINT32 }, { 0xfffc0000, 16 }, { 0x100000000, 1 },
-    { 0x3ffffff, G_MAXUINT32 },
+    { G_MAXUINT64, 2 }, { G_MAXUINT64 - 3, 4 }, { 0x4000000 - 1, 2 },       { 0, G_MAXUINT32 },
+    { 0xfffc0000, 16 }, { 0x100000000, 1 },     { 0x3ffffff, G_MAXUINT32 },
   };
 
   add_file (fw_cfg, "f", "0123456789");
@@ -294,7 +294,7 @@ test_hostile_dma (void)
   for (guint i = 0; i < 8; i++)
     g_assert_cmphex (run_dma (board, i == 0 ? 0x0020000c : 4, 0, G_MAXUINT32), ==, 0);
   g_assert_cmphex (run_dma (board, 0x02, BUFFER, 4), ==, 0);
-  test_ram_read (board, BUFFER, (guint8[4]){ 0 }, 4);
+  test_ram_read (board, BUFFER, (guint8[4]) { 0 }, 4);
   /* A descriptor that overwrites itself. */
   g_assert_cmphex (run_dma (board, 0x0020000a, DESCRIPTOR, 16), ==, 0);
   g_assert_cmpuint (((VmmDevice *) fw_cfg)->guest_errors, >, 0);

@@ -5,6 +5,7 @@
 #include "test-board.h"
 
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,9 +32,14 @@ probe_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint6
   ((Probe *) dev)->last_write = value;
 }
 
-static const VmmRegionOps probe_ops = { .name = "probe", .read = probe_read, .write = probe_write };
+static const VmmRegionOps probe_ops = {
+  .name = "probe",
+  .read = probe_read,
+  .write = probe_write,
+};
 
 static const char *probe_rom_path;
+static int probe_devfn = -1;
 
 static gboolean
 probe_realize (VmmDevice *dev, GError **error)
@@ -41,7 +47,7 @@ probe_realize (VmmDevice *dev, GError **error)
   static const VmmPciId id = { .vendor = 0x1234, .device = 0x5678, .revision = 3, .class_code = 0x0300ff };
   Probe *probe = (Probe *) dev;
 
-  if (!vmm_pci_device_init (&probe->pci, -1, &id, error))
+  if (!vmm_pci_device_init (&probe->pci, probe_devfn, &id, error))
     return FALSE;
   probe->pci.pci.config[0x3d] = 1;
   vmm_pci_device_add_bar (&probe->pci, 0, VMM_PCI_BAR_IO, 16, VMM_PCI_BAR_32, &probe_ops, NULL);
@@ -75,7 +81,11 @@ probe_unrealize (VmmDevice *dev)
 }
 
 static const VmmDeviceClass probe_class = {
-  .name = "probe", .bus = VMM_DEVICE_PCI, .instance_size = sizeof (Probe), .realize = probe_realize, .reset = probe_reset,
+  .name = "probe",
+  .bus = VMM_DEVICE_PCI,
+  .instance_size = sizeof (Probe),
+  .realize = probe_realize,
+  .reset = probe_reset,
   .unrealize = probe_unrealize,
 };
 
@@ -395,6 +405,44 @@ test_intx_routing (void)
   g_assert_false (test_irq_level (board, 22));
 }
 
+/* The operating system learns the same routing from the _PRT. */
+static void
+test_intx_as_in_the_dsdt (void)
+{
+  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "..", "..", "vmm", "x86", "dsdt.asl", NULL);
+  g_autofree char *source = NULL;
+  guint n = 0;
+
+  if (!g_file_get_contents (path, &source, NULL, NULL))
+    {
+      g_test_skip ("the source of the DSDT is not here (G_TEST_SRCDIR)");
+      return;
+    }
+  for (const char *at = strstr (source, "Name (PRTA"); (at = strstr (at, "Package () { 0x")) != NULL; at++)
+    {
+      guint slot, pin;
+      char link;
+
+      g_assert_cmpint (sscanf (at, "Package () { 0x%4xFFFF, %u, GSI%c, 0 }", &slot, &pin, &link), ==, 3);
+      g_assert_cmpuint (slot, <, 32);
+      g_assert_cmpuint (pin, <, 4);
+      {
+        g_autoptr (TestBoard) board = test_board_new ();
+        VmmPciDevice *dev;
+
+        probe_devfn = (int) (slot << 3);
+        dev = add_probe (board, "p");
+        probe_devfn = -1;
+        dev->pci.config[0x3d] = (guint8) (pin + 1);
+        set_intx (dev, TRUE);
+        for (guint gsi = 16; gsi < 24; gsi++)
+          g_assert_cmpint (test_irq_level (board, gsi), ==, gsi == 16u + (guint) (link - 'A'));
+      }
+      n++;
+    }
+  g_assert_cmpuint (n, ==, 128);
+}
+
 static void
 test_intx_shared (void)
 {
@@ -677,6 +725,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pci/bar/64-bit", test_bar_64);
   g_test_add_func ("/pci/bar/ram-only-where-nothing-else-is", test_ram_bar);
   g_test_add_func ("/pci/intx/routing", test_intx_routing);
+  g_test_add_func ("/pci/intx/as-the-prt-says", test_intx_as_in_the_dsdt);
   g_test_add_func ("/pci/intx/shared-line-is-the-or", test_intx_shared);
   g_test_add_func ("/pci/intx/disable-bit-and-messages", test_intx_disable);
   g_test_add_func ("/pci/msi/needs-bus-mastering", test_msi);

@@ -158,8 +158,7 @@ run_loader (Firmware *firmware)
         {
         case 0:
           break;
-        case 1:
-          {
+          case 1: {
             guint64 align = get (entry + 60, 4), *place = entry[64] == 2 ? &fseg : &high;
             g_autofree guint8 *content = NULL;
             gsize len;
@@ -173,8 +172,7 @@ run_loader (Firmware *firmware)
             *place += len;
             break;
           }
-        case 2:
-          {
+          case 2: {
             guint8 width = entry[120], *field;
             guint64 value;
 
@@ -187,8 +185,7 @@ run_loader (Firmware *firmware)
             memcpy (field, &value, width);
             break;
           }
-        case 3:
-          {
+          case 3: {
             guint64 base = GPOINTER_TO_UINT (g_hash_table_lookup (firmware->where, name)), len = get (entry + 68, 4);
             guint8 *bytes = at (firmware, base + get (entry + 64, 4), len);
 
@@ -290,7 +287,7 @@ test_fadt (void)
   g_assert_cmphex (fadt[89], ==, 2);
   g_assert_cmphex (fadt[91], ==, 4);
   g_assert_cmphex (fadt[92], ==, 16);
-  g_assert_cmphex (fadt[108], ==, 0x32);         /* century */
+  g_assert_cmphex (fadt[108], ==, 0x32);                    /* century */
   g_assert_cmphex (get (fadt + 112, 4) & 0x10, ==, 0);      /* fixed power button */
   g_assert_cmphex (get (fadt + 112, 4) & 0x400, ==, 0x400); /* reset register */
   g_assert_cmpmem (fadt + 116, 12, "\x01\x08\x00\x01\xf9\x0c\0\0\0\0\0\0", 12);
@@ -437,7 +434,7 @@ test_disassembles (void)
     {
       guint8 *table = find_table (&firmware, rsdp, signatures[i], TRUE, &len);
       g_autofree char *path = write_table (&firmware, dir, signatures[i], table, len);
-      g_autofree char *output = run_tool (dir, (const char *const[]){ "iasl", "-d", path, NULL });
+      g_autofree char *output = run_tool (dir, (const char *const[]) { "iasl", "-d", path, NULL });
       g_autofree char *source_path = g_strconcat (path, ".dsl", NULL);
       g_autofree char *source = NULL;
 
@@ -480,11 +477,11 @@ test_executes (void)
       ssdt = find_table (&firmware, GPOINTER_TO_UINT (g_hash_table_lookup (firmware.where, "etc/acpi/rsdp")), "SSDT", TRUE, &len);
       dsdt_path = write_table (&firmware, dir, "dsdt.aml", dsdt, dsdt_len);
       ssdt_path = write_table (&firmware, dir, "ssdt.aml", ssdt, len);
-      output = run_tool (dir, (const char *const[]){ "acpiexec", "-b",
-                                                     "evaluate \\_SB.PCI0.SF8.KBD._STA;evaluate \\_SB.PCI0.SF8.COM1._STA;"
-                                                     "evaluate \\_SB.PCI0.SF8.COM2._STA;evaluate \\_SB.C003._UID;"
-                                                     "resources \\_SB.PCI0;resources \\_SB.DRAC;resources \\_SB.LNKC",
-                                                     dsdt_path, ssdt_path, NULL });
+      output = run_tool (dir, (const char *const[]) { "acpiexec", "-b",
+                                                      "evaluate \\_SB.PCI0.SF8.KBD._STA;evaluate \\_SB.PCI0.SF8.COM1._STA;"
+                                                      "evaluate \\_SB.PCI0.SF8.COM2._STA;evaluate \\_SB.C003._UID;"
+                                                      "resources \\_SB.PCI0;resources \\_SB.DRAC;resources \\_SB.LNKC",
+                                                      dsdt_path, ssdt_path, NULL });
       g_assert_null (strstr (output, "ACPI Error"));
       /* The windows on both sides of ECAM. */
       if (i == 0)

@@ -37,7 +37,10 @@ probe_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
   return offset;
 }
 
-static const VmmRegionOps probe_ops = { .name = "probe", .read = probe_read };
+static const VmmRegionOps probe_ops = {
+  .name = "probe",
+  .read = probe_read,
+};
 
 static gboolean
 probe_realize (VmmDevice *dev, GError **error)
@@ -72,7 +75,11 @@ probe_unrealize (VmmDevice *dev)
 }
 
 static const VmmDeviceClass probe_class = {
-  .name = "probe", .bus = VMM_DEVICE_PCI, .instance_size = sizeof (Probe), .realize = probe_realize, .reset = probe_reset,
+  .name = "probe",
+  .bus = VMM_DEVICE_PCI,
+  .instance_size = sizeof (Probe),
+  .realize = probe_realize,
+  .reset = probe_reset,
   .unrealize = probe_unrealize,
 };
 
@@ -91,7 +98,8 @@ access_bus (VmmMachine *machine, VmmSpace space, guint64 addr, guint size, gbool
 static void
 run_command (VmmMachine *machine, const Command *command)
 {
-  static const guint16 ports[] = { 0xcf8, 0xcfc, 0x510, 0x511, 0x514, 0x518, 0x600, 0x604, 0x608, 0x620, 0x92, 0xb2, 0xcf9, 0x402, 0x80 };
+  static const guint16 ports[] = { 0xcf8, 0xcfc, 0x510, 0x511, 0x514, 0x518, 0x600, 0x604,
+                                   0x608, 0x620, 0x92,  0xb2,  0xcf9, 0x402, 0x80 };
   static const guint8 functions[] = { 0x00, 0xf8, 0x10, 0x08, 0xff };
   guint size = 1u << (command->what >> 4 & 3);
   guint32 where = get32 (command->where), value = get32 (command->value);
@@ -120,7 +128,7 @@ run_command (VmmMachine *machine, const Command *command)
     case 8: /* RAM */
       vmm_memory_write (machine->memory, where % RAM_BYTES, command->value, sizeof command->value);
       break;
-    case 9: /* a fw_cfg descriptor: control and length from here, the address as it lies there */
+      case 9: /* a fw_cfg descriptor: control and length from here, the address as it lies there */
       {
         guint32 control = GUINT32_TO_BE (value), length = GUINT32_TO_BE (where);
 
@@ -138,7 +146,7 @@ run_command (VmmMachine *machine, const Command *command)
     case 12:
       vmm_clock_advance (machine->clock, (gint64) where * 1000);
       break;
-    default: /* a vector of the function's, and its wire */
+      default: /* a vector of the function's, and its wire */
       {
         VmmPciDevice *dev = vmm_pci_bus_get_device (machine->pci_bus, 0x08);
 

@@ -73,7 +73,7 @@ command (u8 ata, u32 lba, u32 sectors)
 }
 
 __attribute__ ((noreturn, used)) void
-writer_main (void)
+firmware_main (void)
 {
   u32 seed;
 

@@ -17,8 +17,9 @@ static void
 test_json (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (VmmJson) json = parse (" { \"a\" : [ \"x\", 1, -2.5e3, true, false, null, {} ] ,\n\"b\":{\"c\":\"d\"}, \"a2\":\"\\u00e9\\ud83d\\ude00\\\"\\\\\\n\" } ",
-                                    &error);
+  g_autoptr (VmmJson) json = parse (
+      " { \"a\" : [ \"x\", 1, -2.5e3, true, false, null, {} ] ,\n\"b\":{\"c\":\"d\"}, \"a2\":\"\\u00e9\\ud83d\\ude00\\\"\\\\\\n\" } ",
+      &error);
   const VmmJson *list;
 
   g_assert_no_error (error);
@@ -39,8 +40,33 @@ static void
 test_json_refused (void)
 {
   static const char *const wrong[] = {
-    "", " ", "{", "[", "\"", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "[1 2]", "nul", "yes", "01", "1.", "+1", "-", "\"\\x\"",
-    "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"a\nb\"", "\"\xff\"", "[1] 2", "{1:2}", "'a'", "// x\n1",
+    "",
+    " ",
+    "{",
+    "[",
+    "\"",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "[1,]",
+    "[1 2]",
+    "nul",
+    "yes",
+    "01",
+    "1.",
+    "+1",
+    "-",
+    "\"\\x\"",
+    "\"\\u12\"",
+    "\"\\ud800\"",
+    "\"\\ud800\\u0041\"",
+    "\"\\udc00\"",
+    "\"a\nb\"",
+    "\"\xff\"",
+    "[1] 2",
+    "{1:2}",
+    "'a'",
+    "// x\n1",
   };
   g_autofree char *deep = g_strnfill (100000, '[');
   g_autoptr (GError) error = NULL;
@@ -95,11 +121,13 @@ test_descriptor_wins (void)
   {
     g_autofree char *dir = g_dir_make_tmp ("lodge-test-XXXXXX", NULL);
     g_autofree char *image = g_build_filename (dir, "my-bios.bin", NULL);
-    g_autofree char *good = g_strdup_printf ("{\"interface-types\":[\"bios\"],\"mapping\":{\"device\":\"memory\",\"filename\":\"%s\"},"
-                                             "\"targets\":[{\"architecture\":\"x86_64\",\"machines\":[\"pc-q35-*\"]}]}",
-                                             image);
-    g_autofree char *other = g_strdup_printf ("{\"interface-types\":[\"bios\"],\"mapping\":{\"device\":\"memory\",\"filename\":\"/bin/sh\"},"
-                                              "\"targets\":[{\"architecture\":\"aarch64\",\"machines\":[\"*\"]}]}");
+    g_autofree char *good
+        = g_strdup_printf ("{\"interface-types\":[\"bios\"],\"mapping\":{\"device\":\"memory\",\"filename\":\"%s\"},"
+                           "\"targets\":[{\"architecture\":\"x86_64\",\"machines\":[\"pc-q35-*\"]}]}",
+                           image);
+    g_autofree char *other
+        = g_strdup_printf ("{\"interface-types\":[\"bios\"],\"mapping\":{\"device\":\"memory\",\"filename\":\"/bin/sh\"},"
+                           "\"targets\":[{\"architecture\":\"aarch64\",\"machines\":[\"*\"]}]}");
     g_autofree char *pattern = g_strconcat ("*", image, "\n*", NULL);
     g_auto (GStrv) env = g_get_environ ();
 
@@ -113,8 +141,8 @@ test_descriptor_wins (void)
     g_test_trap_subprocess_with_envp (NULL, (const char *const *) env, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed ();
     g_test_trap_assert_stdout (pattern);
-    remove_files (dir, (const char *const[]){ "qemu/firmware/10-other.json", "qemu/firmware/20-broken.json", "qemu/firmware/30-good.json",
-                                              "qemu/firmware", "qemu", "my-bios.bin", ".", NULL });
+    remove_files (dir, (const char *const[]) { "qemu/firmware/10-other.json", "qemu/firmware/20-broken.json",
+                                               "qemu/firmware/30-good.json", "qemu/firmware", "qemu", "my-bios.bin", ".", NULL });
   }
 }
 
@@ -144,7 +172,7 @@ test_environment_wins (void)
     env = g_environ_setenv (env, "LODGE_FIRMWARE_PATH", paths, TRUE);
     g_test_trap_subprocess_with_envp (NULL, (const char *const *) env, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed ();
-    remove_files (dir, (const char *const[]){ "bios-256k.bin", "vgabios-test.bin", ".", NULL });
+    remove_files (dir, (const char *const[]) { "bios-256k.bin", "vgabios-test.bin", ".", NULL });
   }
 }
 

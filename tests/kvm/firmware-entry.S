@@ -9,7 +9,7 @@ entry32:
   movw %ax, %ss
   movl $0x9000, %esp
   cld
-  call writer_main
+  call firmware_main
 
   .code16
 entry16:
