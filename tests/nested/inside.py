@@ -253,6 +253,60 @@ def check_full_disk_pauses_and_goes_on():
     run("qemu-img", "check", "/tmp/small/disk.qcow2")
 
 
+def make_disc(path, text):
+    os.makedirs("/tmp/disc", exist_ok=True)
+    with open("/tmp/disc/name.txt", "w", encoding="utf-8") as f:
+        f.write(text)
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", text.upper(), "-o", path, "/tmp/disc")
+
+
+def check_sata_drives():
+    """Linux' own view of disk and CD drive: queueing, cache, discard, recovery; media that change, tray, lock."""
+    make_disc("/tmp/one.iso", "one")
+    make_disc("/tmp/two.iso", "two")
+    run("truncate", "-s", "256M", "/tmp/sata.raw")
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()
+    with Machine("sata", "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
+                 "--memory", "512", "--cpus", "2", "--disk", "0", "--iso", "/tmp/one.iso", "--set", "disk0.class=sata-disk", "--set",
+                 "disk0.image=/tmp/sata.raw", "--set", "disk0.serial=SN12345") as machine:
+        machine.wait_serial("SHELL-READY", 180)
+        with machine.console() as console:
+            console.send("export PS1=; stty -echo; set +m")
+            console.shell("true")
+            console.shell("while [ ! -b /dev/sda -o ! -b /dev/sr0 ]; do sleep 0.2; done")
+            facts = console.shell("cd /sys/block/sda; cat queue/rotational device/queue_depth queue/write_cache queue/physical_block_size; "
+                                  "cat queue/discard_zeroes_data; [ $(cat queue/discard_max_bytes) -gt 0 ] && grep -c MSI /proc/interrupts; cd /")
+            assert facts.split()[:5] == ["0", "32", "write", "back", "4096"], facts
+            # Many at once, from both processors, then all of it again.
+            console.shell("mkdir -p /tmp /mnt; for i in 0 1 2 3 4 5 6 7; do (dd if=/dev/urandom of=/tmp/s$i bs=64k count=8; "
+                          "dd if=/tmp/s$i of=/dev/sda bs=8k seek=$((i*500)) oflag=direct conv=notrunc) 2>/dev/null & done; wait; true", 240)
+            console.shell("bad=0; for i in 0 1 2 3 4 5 6 7; do dd if=/dev/sda bs=8k skip=$((i*500)) count=64 iflag=direct 2>/dev/null | "
+                          "cmp - /tmp/s$i || bad=1; done; [ $bad = 0 ]", 180)
+            console.shell("dd if=/dev/sda of=/dev/null bs=1M count=64 iflag=direct 2>/dev/null", 120)
+            console.shell("blkdiscard -o 4096000 -l 4096000 /dev/sda; "
+                          "dd if=/dev/sda bs=8k skip=500 count=64 iflag=direct 2>/dev/null | cmp -n 524288 - /dev/zero", 60)
+            # The link is reset under load, and the disk is still there.
+            console.shell("(dd if=/dev/sda of=/dev/null bs=64k count=500 iflag=direct 2>/dev/null) & for h in /sys/class/scsi_host/host*; do echo '0 0 0' > $h/scan; done; wait", 180)
+
+            console.shell("mount -t iso9660 -r /dev/sr0 /mnt && grep one /mnt/name.txt")
+            busy = subprocess.run([LODGE, "insert", "sata", "/tmp/two.iso"], capture_output=True, text=True)
+            assert busy.returncode != 0 and "lock" in busy.stderr, busy
+            console.shell("umount /mnt")
+            lodge("insert", "sata", "/tmp/two.iso")
+            console.shell("mount -t iso9660 -r /dev/sr0 /mnt && grep two /mnt/name.txt && umount /mnt")
+            console.shell("echo 1 > /proc/sys/dev/cdrom/autoeject; mount -t iso9660 -r /dev/sr0 /mnt && umount /mnt; echo 0 > /proc/sys/dev/cdrom/autoeject")
+            wait("the guest's eject is known", lambda: "two.iso" not in lodge("show", "sata"), 20)
+            console.shell("! mount -t iso9660 -r /dev/sr0 /mnt 2>/dev/null")
+            lodge("insert", "sata", "/tmp/one.iso")
+            console.shell("mount -t iso9660 -r /dev/sr0 /mnt && grep one /mnt/name.txt && umount /mnt")
+            lodge("eject", "sata")
+            console.shell("! mount -t iso9660 -r /dev/sr0 /mnt 2>/dev/null")
+            bad = console.shell("! dmesg | grep -E 'ata[0-9.]+: .*(exception|failed|error|timeout|frozen|reset)|I/O error, dev sda'")
+            assert "] " not in bad, bad
+        lodge("stop", "sata", "--force", "--wait")
+
+
 SOCKET_PIPE = """
 import socket, sys, threading, os
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
