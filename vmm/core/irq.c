@@ -216,13 +216,23 @@ vmm_msi_route_free (VmmMsiRoute *route)
 gboolean
 vmm_irq_get_level (VmmIrq *irq, guint gsi)
 {
-  return irq->level_count[gsi] > 0;
+  gboolean level;
+
+  g_mutex_lock (&irq->lock);
+  level = irq->level_count[gsi] > 0;
+  g_mutex_unlock (&irq->lock);
+  return level;
 }
 
 guint
 vmm_irq_get_rises (VmmIrq *irq, guint gsi)
 {
-  return irq->rises[gsi];
+  guint rises;
+
+  g_mutex_lock (&irq->lock);
+  rises = irq->rises[gsi];
+  g_mutex_unlock (&irq->lock);
+  return rises;
 }
 
 guint
