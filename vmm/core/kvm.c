@@ -555,6 +555,12 @@ vmm_kvm_vcpu_inject_exception (VmmKvmVcpu *vcpu, guint8 vector)
   return kvm_ioctl (vcpu->fd, KVM_SET_VCPU_EVENTS, &events) == 0;
 }
 
+void
+vmm_kvm_vcpu_tell_paused (VmmKvmVcpu *vcpu)
+{
+  kvm_ioctl_n (vcpu->fd, KVM_KVMCLOCK_CTRL, 0); /* fails in a guest without kvmclock */
+}
+
 char *
 vmm_kvm_vcpu_describe (VmmKvmVcpu *vcpu)
 {

@@ -76,5 +76,7 @@ gboolean vmm_kvm_vcpu_get_fpu (VmmKvmVcpu *vcpu, struct kvm_fpu *ret_fpu);
 gboolean vmm_kvm_vcpu_set_fpu (VmmKvmVcpu *vcpu, const struct kvm_fpu *fpu);
 /* An exception without an error code, delivered at the next run. */
 gboolean vmm_kvm_vcpu_inject_exception (VmmKvmVcpu *vcpu, guint8 vector);
+/* The guest's clock has stood still: its watchdogs shall not mind. Before the next run. */
+void vmm_kvm_vcpu_tell_paused (VmmKvmVcpu *vcpu);
 /* For reports: instruction pointer and the bytes there, as text. */
 char *vmm_kvm_vcpu_describe (VmmKvmVcpu *vcpu);

@@ -394,6 +394,8 @@ vmm_vcpus_unpark (VmmMachine *machine)
   g_mutex_lock (&group->lock);
   if (group->parking)
     {
+      for (guint i = 0; i < group->n; i++)
+        vmm_kvm_vcpu_tell_paused (group->vcpus[i].kvm);
       group->parking = FALSE;
       atomic_fetch_sub (&group->gate, 1);
       g_cond_broadcast (&group->cond);
