@@ -304,7 +304,6 @@ mach_on_guest_reset (gpointer data)
 {
   MachRequest *request = data;
 
-  atomic_store (&request->machine->control->reset_wanted, FALSE);
   if (!mach_request_is_stale (request))
     mach_on_reset (request->machine);
 }
