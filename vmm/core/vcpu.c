@@ -187,14 +187,36 @@ vcpu_run_once (VmmVcpu *vcpu)
     }
 }
 
-/* The register part of an I/O instruction is only done at the next entry: enter without running the guest. */
+/* One entry that does not run the guest. It may touch guest memory (string I/O), so not while somebody changes the slots. */
+static int
+vcpu_run_nothing (VmmVcpu *vcpu)
+{
+  VmmVcpus *group = vcpu->group;
+  int result;
+
+  g_mutex_lock (&group->lock);
+  while (group->holders > 0)
+    g_cond_wait (&group->cond, &group->lock);
+  atomic_store (&vcpu->inside, TRUE);
+  g_mutex_unlock (&group->lock);
+
+  __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+  result = vmm_kvm_vcpu_run (vcpu->kvm);
+
+  g_mutex_lock (&group->lock);
+  atomic_store (&vcpu->inside, FALSE);
+  g_cond_broadcast (&group->cond);
+  g_mutex_unlock (&group->lock);
+  return result;
+}
+
+/* The register part of an I/O instruction is only done at the next entry. */
 static void
 vcpu_complete_io (VmmVcpu *vcpu)
 {
   for (guint tries = 0; tries < 64; tries++)
     {
-      __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-      if (vmm_kvm_vcpu_run (vcpu->kvm) != 0)
+      if (vcpu_run_nothing (vcpu) != 0)
         break;
       if (vcpu->run->exit_reason != KVM_EXIT_IO && vcpu->run->exit_reason != KVM_EXIT_MMIO)
         break;
