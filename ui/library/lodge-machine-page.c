@@ -5,6 +5,7 @@
 
 #include "engine/bundle-facts.h"
 #include "media/os.h"
+#include "widgets/lodge-amount-row.h"
 #include "widgets/lodge-thumbnail.h"
 #include "widgets/lodge-toast.h"
 
@@ -73,8 +74,7 @@ lpage_update_facts (LodgeMachinePage *self)
   LodgeOs *os = os_id != NULL ? lodge_os_database_find (lodge_os_database_get_default (), os_id) : NULL;
   guint cpus = lodge_machine_get_cpus (self->machine);
   gint64 started_at = lodge_machine_get_started_at (self->machine);
-  g_autofree char *memory = g_format_size_full ((guint64) lodge_machine_get_memory_mib (self->machine) << 20,
-                                                G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *memory = lodge_amount_format (lodge_machine_get_memory_mib (self->machine));
   g_autofree char *processors = g_strdup_printf ("%u", cpus);
 
   adw_action_row_set_subtitle (self->os_row, os != NULL ? lodge_os_get_name (os) : os_id != NULL ? os_id : _ ("Unknown"));
@@ -122,7 +122,7 @@ on_disks_listed_cb (GObject *source, GAsyncResult *result, gpointer data)
     {
       const LodgeDiskFacts *facts = g_ptr_array_index (disks, i);
       GtkWidget *row = adw_action_row_new ();
-      g_autofree char *size = g_format_size_full (facts->size_bytes, G_FORMAT_SIZE_IEC_UNITS);
+      g_autofree char *size = lodge_amount_format (facts->size_bytes / 1048576.0);
       g_autofree char *used = g_format_size_full (facts->used_bytes, G_FORMAT_SIZE_IEC_UNITS);
       g_autofree char *name = g_filename_display_basename (facts->path);
       g_autofree char *shown = g_filename_display_name (facts->path);

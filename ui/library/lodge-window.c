@@ -505,6 +505,13 @@ on_library_loaded_cb (GObject *source, GAsyncResult *result, gpointer data)
   /* An unreadable directory is told by the library's message, on a page of its own. */
   lodge_library_load_finish (LODGE_LIBRARY (source), result, &error);
   lwin_update_stack (self);
+  /* The machines came in any order; nobody has chosen one yet. */
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->selection)) > 0
+      && adw_application_window_get_visible_dialog (ADW_APPLICATION_WINDOW (self)) == NULL)
+    {
+      gtk_list_view_scroll_to (self->list, 0, GTK_LIST_SCROLL_SELECT | GTK_LIST_SCROLL_FOCUS, NULL);
+      gtk_widget_grab_focus (GTK_WIDGET (self->list));
+    }
 }
 
 static void

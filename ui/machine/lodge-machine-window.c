@@ -422,6 +422,9 @@ lmwin_ask (LodgeMachineWindow *self, gboolean closing)
   if (closing)
     {
       question->remember = GTK_CHECK_BUTTON (gtk_check_button_new_with_mnemonic (_ ("_Remember for this machine")));
+      /* GTK leaves the mnemonic's underscore in the name that it tells. */
+      gtk_accessible_update_property (GTK_ACCESSIBLE (question->remember), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                      _ ("Remember for this machine"), -1);
       gtk_box_append (GTK_BOX (box), GTK_WIDGET (question->remember));
     }
 

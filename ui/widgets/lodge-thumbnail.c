@@ -57,6 +57,10 @@ lthumb_update (LodgeThumbnail *self)
   if (picture != NULL)
     self->texture = lodge_texture_new_for_picture (picture);
   gtk_widget_set_visible (self->icon, self->texture == NULL);
+  if (self->texture != NULL)
+    gtk_widget_add_css_class (GTK_WIDGET (self), "picture");
+  else
+    gtk_widget_remove_css_class (GTK_WIDGET (self), "picture");
   gtk_image_set_from_icon_name (GTK_IMAGE (self->icon), state == LODGE_MACHINE_STATE_FAILED || state == LODGE_MACHINE_STATE_BROKEN
                                                             ? "dialog-warning-symbolic"
                                                             : "computer-symbolic");
