@@ -371,8 +371,8 @@ test_large (void)
     }
   guest = guest_new_sized (64, 5 << 10);
   vmm_machine_start (guest->machine);
-  /* SeaBIOS waits until all processors have come, and only then looks for something to start. */
-  wait_for_text (guest, "No bootable device");
+  /* SeaBIOS waits until all processors have come, and only then shows itself. */
+  wait_for_text (guest, "SeaBIOS");
   vmm_machine_pause (guest->machine);
   wait_for_state (guest, VMM_MACHINE_PAUSED);
   vmm_machine_reset (guest->machine);
