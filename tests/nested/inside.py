@@ -307,6 +307,14 @@ def check_sata_drives():
         lodge("stop", "sata", "--force", "--wait")
 
 
+def check_window():
+    """The same as a person does it, in the window."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    environment = {**os.environ, "GSK_RENDERER": "cairo", "GTK_A11Y": "atspi"}
+    subprocess.run(["bash", os.path.join(here, "../../dev.d/with-display"), "--size", "1280x1000", "--", "python3", os.path.join(here, "window.py"), LODGE],
+                   check=True, env=environment, timeout=500)
+
+
 SOCKET_PIPE = """
 import socket, sys, threading, os
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
