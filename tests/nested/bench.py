@@ -37,7 +37,7 @@ exec $B switch_root /n /bin/bash /share/.bench/second
 
 # The second: makes the place fit to live in, then runs the scripts that the host names, one after the other.
 SECOND = r"""export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb
-mkdir -p /dev/pts /dev/shm /run /tmp; mount -t devpts -o gid=5,mode=620,ptmxmode=666 d /dev/pts; mount -t tmpfs s /dev/shm
+mkdir -p /dev/pts /dev/shm /run /tmp; ln -s /proc/self/fd /dev/fd; mount -t devpts -o gid=5,mode=620,ptmxmode=666 d /dev/pts; mount -t tmpfs s /dev/shm
 mount -t tmpfs r /run; mount -t tmpfs t /tmp; mkdir -p /run/user/0 /run/lock /tmp/.X11-unix
 chmod 1777 /tmp /tmp/.X11-unix; chmod 700 /run/user/0
 mount -t tmpfs h /root; mount -t cgroup2 c /sys/fs/cgroup 2>/dev/null

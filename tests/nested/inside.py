@@ -15,7 +15,7 @@ os.environ.update(XDG_DATA_HOME=DATA, XDG_RUNTIME_DIR="/run/user/0", XDG_CONFIG_
 GRUB_ISO = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 
 
-def run(*command, check=True, timeout=120):
+def run(*command, check=True, timeout=300):
     result = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     if check and result.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: exit code {result.returncode}\n{result.stdout}{result.stderr}")
@@ -236,7 +236,7 @@ def check_full_disk_pauses_and_goes_on():
     run("qemu-img", "create", "-q", "-f", "qcow2", "/tmp/small/disk.qcow2", "64M")
     with Machine("full", "--disk", "0", "--memory", "16", "--set", "machine.firmware-image=/share/writer.bin", "--set",
                  "disk0.class=sata-disk", "--set", "disk0.image=/tmp/small/disk.qcow2", "--set", "disk0.format=qcow2", "--set",
-                 "disk0.port=0") as machine:
+                 "disk0.port=0", "--set", "cdrom0.port=1") as machine:
         wait("a pause", lambda: machine.state() == "paused", 120)
         shown = json.loads(lodge("show", "full", "--json"))
         assert shown["reason"] == "no-space", shown
