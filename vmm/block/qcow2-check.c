@@ -97,6 +97,7 @@ static int
 qcheck_count_l1 (Qcheck *c, guint64 offset, guint32 size)
 {
   g_autofree guint64 *l1 = g_try_new (guint64, MAX (size, 1));
+  guint64 n_tables = 0;
   int r = l1 != NULL ? vmm_file_read (c->q->node.file, offset, l1, (gsize) size * 8) : -ENOMEM;
 
   if (r == 0)
@@ -105,8 +106,9 @@ qcheck_count_l1 (Qcheck *c, guint64 offset, guint32 size)
     {
       guint64 l2 = GUINT64_FROM_BE (l1[i]) & QCOW2_OFFSET_MASK;
 
+      /* No table is there twice: one that claims more of them than the file has clusters is not worth the time. */
       if (l2 != 0)
-        r = qcheck_count_l2 (c, l2);
+        r = ++n_tables <= c->n_counts ? qcheck_count_l2 (c, l2) : -EUCLEAN;
     }
   return r;
 }

@@ -9,6 +9,7 @@
 
 #define QCOW2_SLICE_SIZE 4096
 #define QCOW2_L2_BUDGET (32u << 20) /* maps 256 GiB in clusters of 64 KiB; only used as far as touched */
+#define QCOW2_MAX_SNAPSHOT_ENTRIES (16u << 20) /* of all L1 tables together */
 #define QCOW2_REF_BUDGET (4u << 20)
 
 void
@@ -219,7 +220,7 @@ qcow2_read_table (VmmQcow2 *q, guint64 offset, gsize n, GError **error)
 static gboolean
 qcow2_note_snapshots (VmmQcow2 *q, GError **error)
 {
-  guint64 at = q->header.snapshots_offset;
+  guint64 at = q->header.snapshots_offset, n_entries = 0;
 
   for (guint32 i = 0; i < q->header.n_snapshots; i++)
     {
@@ -227,6 +228,8 @@ qcow2_note_snapshots (VmmQcow2 *q, GError **error)
       guint32 l1_size;
       int r = vmm_qcow2_next_snapshot (q, &at, &l1_offset, &l1_size);
 
+      if (r == 0 && (n_entries += l1_size) > QCOW2_MAX_SNAPSHOT_ENTRIES)
+        r = -EUCLEAN;
       if (r == -EUCLEAN)
         return qcow2_fail (error, q, "a bad snapshot");
       if (r < 0)
@@ -361,11 +364,15 @@ qcow2_close (VmmNode *node)
 {
   VmmQcow2 *q = (VmmQcow2 *) node;
 
-  /* The second time for the refcounts of what the first gave back. */
   if (node->writable)
     {
-      if (vmm_qcow2_flush (q) == 0)
-        (void) vmm_qcow2_flush (q);
+      int r = vmm_qcow2_flush (q);
+
+      /* The second time for the refcounts of what the first gave back. */
+      if (r == 0)
+        r = vmm_qcow2_flush (q);
+      if (r < 0 && !q->broken)
+        vmm_log_warning (NULL, NULL, "%s: the last changes could not be written: %s", node->file->path, g_strerror (-r));
     }
   qcow2_free (q);
 }
