@@ -28,8 +28,8 @@ fuzz_done (VmmBlockRequest *req, int result)
 static void
 fuzz_command (VmmBlock *block, const uint8_t *command)
 {
-  static const VmmBlockOp ops[8] = { VMM_BLOCK_READ, VMM_BLOCK_WRITE, VMM_BLOCK_FLUSH, VMM_BLOCK_DISCARD, VMM_BLOCK_WRITE_ZEROES, VMM_BLOCK_READ,
-                                     VMM_BLOCK_WRITE, VMM_BLOCK_READ };
+  static const VmmBlockOp ops[8] = { VMM_BLOCK_READ,         VMM_BLOCK_WRITE, VMM_BLOCK_FLUSH, VMM_BLOCK_DISCARD,
+                                     VMM_BLOCK_WRITE_ZEROES, VMM_BLOCK_READ,  VMM_BLOCK_WRITE, VMM_BLOCK_READ };
   guint64 size = vmm_block_get_size (block), place = (guint64) command[1] << 8 | command[2];
   VmmBlockRequest req = { .op = ops[command[0] & 7], .done = fuzz_done };
   g_autofree guint8 *buf = NULL;
@@ -44,7 +44,7 @@ fuzz_command (VmmBlock *block, const uint8_t *command)
     req.len *= 64;
   buf = g_malloc (req.len);
   memset (buf, command[2], req.len);
-  iov = (struct iovec){ buf, req.len };
+  iov = (struct iovec) { buf, req.len };
   req.iov = &iov;
   req.n_iov = 1;
   vmm_block_submit (block, &req);

@@ -82,7 +82,7 @@ client_request_new (BlockClient *client, VmmBlockOp op, guint64 offset, gpointer
   creq->req.data = creq;
   if (op == VMM_BLOCK_READ || op == VMM_BLOCK_WRITE)
     {
-      creq->iov = (struct iovec){ buf, len };
+      creq->iov = (struct iovec) { buf, len };
       creq->req.iov = &creq->iov;
       creq->req.n_iov = 1;
     }

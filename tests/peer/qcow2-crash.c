@@ -23,7 +23,7 @@ typedef struct {
   const char *options; /* of qemu-img create */
   guint64 size;
   gboolean backed, snapshot;
-  guint cache; /* slices of L2; 0: as always */
+  guint cache;   /* slices of L2; 0: as always */
   gboolean full; /* the host's disk is full now and then */
 } Config;
 
@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
   VmmIoKind kind;
   guint64 offset, len;
-  guint8 *data; /* NULL: zeros */
+  guint8 *data;     /* NULL: zeros */
   guint begin, end; /* positions; end 0: never */
   int result;
 } Record;
@@ -140,7 +140,7 @@ start_act (Log *log, BlockClient *client, VmmBlockOp op, guint64 sector, guint64
       for (guint64 i = 0; i < n_sectors * SECTOR / 4; i++)
         buf[i] = version ^ (guint32) ((sector + i / (SECTOR / 4)) << 20);
     }
-  *done = (ActDone){ log, act };
+  *done = (ActDone) { log, act };
   g_mutex_lock (&log->lock);
   act->begin = ++log->position;
   g_ptr_array_add (log->acts, act);
@@ -239,7 +239,8 @@ apply (int fd, const Record *record, guint64 from, guint64 len)
 {
   g_autofree guint8 *zeros = record->data == NULL ? g_malloc0 (len) : NULL;
 
-  g_assert_cmpint (pwrite (fd, zeros != NULL ? zeros : record->data + from, len, (off_t) (record->offset + from)), ==, (gssize) len);
+  g_assert_cmpint (pwrite (fd, zeros != NULL ? zeros : record->data + from, len, (off_t) (record->offset + from)), ==,
+                   (gssize) len);
 }
 
 static int
@@ -256,7 +257,7 @@ make_crashed (const Log *log, const char *path, const char *original, guint mome
 {
   g_autoptr (GPtrArray) records = g_ptr_array_new ();
   g_autofree char *content = NULL;
-  double likely = (double[]){ 0, 0.1, 0.5, 0.9, 1 }[g_rand_int_range (rand, 0, 5)];
+  double likely = (double[]) { 0, 0.1, 0.5, 0.9, 1 }[g_rand_int_range (rand, 0, 5)];
   GError *error = NULL;
   gsize len;
   int fd;
@@ -343,7 +344,8 @@ check_content (const Log *log, const char *path, const Config *config, const gui
             ok = TRUE;
         }
       if (!ok)
-        g_error ("sector %" G_GUINT64_FORMAT " holds 0x%08x (version %u) at moment %u, which is lost or never was", sector, words[0], version, moment);
+        g_error ("sector %" G_GUINT64_FORMAT " holds 0x%08x (version %u) at moment %u, which is lost or never was", sector,
+                 words[0], version, moment);
     }
 }
 
@@ -375,10 +377,12 @@ test_crash (gconstpointer data)
         g_file_set_contents (base, (const char *) content, (gssize) config->size, &error);
         g_assert_no_error (error);
       }
-      run_command ((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", config->options, "-b", base, "-F", "raw", path, size, NULL }, 0);
+      run_command ((const char *const[]) { "qemu-img", "create", "-q", "-f", "qcow2", "-o", config->options, "-b", base, "-F",
+                                           "raw", path, size, NULL },
+                   0);
     }
   else
-    run_command ((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", config->options, path, size, NULL }, 0);
+    run_command ((const char *const[]) { "qemu-img", "create", "-q", "-f", "qcow2", "-o", config->options, path, size, NULL }, 0);
   if (config->snapshot)
     {
       /* A snapshot shares every cluster of the first half. */
@@ -394,9 +398,9 @@ test_crash (gconstpointer data)
       g_ptr_array_unref (first.acts);
       for (guint64 i = 0; i < config->size / SECTOR / 32 * 16; i++)
         initial[i] = 9u ^ (guint32) (i << 20);
-      run_command ((const char *const[]){ "qemu-img", "snapshot", "-c", "one", path, NULL }, 0);
+      run_command ((const char *const[]) { "qemu-img", "snapshot", "-c", "one", path, NULL }, 0);
     }
-  run_command ((const char *const[]){ "cp", path, original, NULL }, 0);
+  run_command ((const char *const[]) { "cp", path, original, NULL }, 0);
 
   client = block_client_new (path, "qcow2", VMM_BLOCK_DEFAULT, &error);
   g_assert_no_error (error);
@@ -407,7 +411,7 @@ test_crash (gconstpointer data)
     vmm_block_set_stall (client->block, on_stalled, &log);
   work (&log, client, config, rand);
   block_client_free (client);
-  run_command ((const char *const[]){ "qemu-img", "check", "-q", path, NULL }, 0);
+  run_command ((const char *const[]) { "qemu-img", "check", "-q", path, NULL }, 0);
 
   for (guint i = 0; i < (g_test_thorough () ? 300u : 12u); i++)
     {
@@ -420,12 +424,12 @@ test_crash (gconstpointer data)
       if (i % 4 != 0)
         moment = near->begin + (guint) g_rand_int_range (rand, 0, 6);
       make_crashed (&log, crashed, original, moment, rand);
-      run_command ((const char *const[]){ "qemu-img", "check", "-q", crashed, NULL }, 3);
+      run_command ((const char *const[]) { "qemu-img", "check", "-q", crashed, NULL }, 3);
       check_content (&log, crashed, config, initial, moment);
     }
   g_ptr_array_unref (log.records);
   g_ptr_array_unref (log.acts);
-  run_command ((const char *const[]){ "rm", "-r", dir, NULL }, 0);
+  run_command ((const char *const[]) { "rm", "-r", dir, NULL }, 0);
 }
 
 int

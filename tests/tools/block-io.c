@@ -7,19 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-  "usage: block-io [-r] [-n] [-f raw|qcow2] IMAGE COMMAND…\n"
-  "       block-io -c raw|qcow2 SIZE IMAGE [BACKING FORMAT]   create an image\n"
-  "       block-io -p IMAGE                                   probe an image\n"
-  "  -r read only   -n no cache (O_DIRECT)\n"
-  "A command is one argument; “-” reads commands from standard input, one a line. Numbers take k, M, G, T.\n"
-  "  write [-P BYTE] OFFSET LEN   fill with BYTE (0xcd)\n"
-  "  read [-P BYTE] OFFSET LEN    with -P: fails unless every byte is BYTE\n"
-  "  zero OFFSET LEN | discard OFFSET LEN | flush | size | mark TEXT (prints TEXT)\n"
-  "  awrite [-P BYTE] OFFSET LEN  like write, does not wait; “wait” does; at most 64 are under way\n"
-  "  load FILE OFFSET LEN FROM    writes LEN bytes of FILE from its offset FROM; “aload” does not wait\n"
-  "  dump FILE OFFSET LEN\n"
-  "  bench read|write seq|rand DEPTH BLOCK COUNT   prints MB/s and operations a second\n";
+static const char usage[]
+    = "usage: block-io [-r] [-n] [-f raw|qcow2] IMAGE COMMAND…\n"
+      "       block-io -c raw|qcow2 SIZE IMAGE [BACKING FORMAT]   create an image\n"
+      "       block-io -p IMAGE                                   probe an image\n"
+      "  -r read only   -n no cache (O_DIRECT)\n"
+      "A command is one argument; “-” reads commands from standard input, one a line. Numbers take k, M, G, T.\n"
+      "  write [-P BYTE] OFFSET LEN   fill with BYTE (0xcd)\n"
+      "  read [-P BYTE] OFFSET LEN    with -P: fails unless every byte is BYTE\n"
+      "  zero OFFSET LEN | discard OFFSET LEN | flush | size | mark TEXT (prints TEXT)\n"
+      "  awrite [-P BYTE] OFFSET LEN  like write, does not wait; “wait” does; at most 64 are under way\n"
+      "  load FILE OFFSET LEN FROM    writes LEN bytes of FILE from its offset FROM; “aload” does not wait\n"
+      "  dump FILE OFFSET LEN\n"
+      "  bench read|write seq|rand DEPTH BLOCK COUNT   prints MB/s and operations a second\n";
 
 typedef struct {
   BlockClient *client;
@@ -136,7 +136,9 @@ bench_start (gpointer data)
 static void
 tool_bench (Tool *tool, const char *command, char **args)
 {
-  Bench bench = { .block = tool->client->block, .op = g_str_equal (args[0], "write") ? VMM_BLOCK_WRITE : VMM_BLOCK_READ, .rand = g_str_equal (args[1], "rand") };
+  Bench bench = { .block = tool->client->block,
+                  .op = g_str_equal (args[0], "write") ? VMM_BLOCK_WRITE : VMM_BLOCK_READ,
+                  .rand = g_str_equal (args[1], "rand") };
   guint64 count = parse_size (args[4]);
   gint64 start;
   double seconds;
@@ -162,7 +164,12 @@ tool_bench (Tool *tool, const char *command, char **args)
       g_assert (posix_memalign (&breq->iov.iov_base, 4096, bench.len) == 0);
       memset (breq->iov.iov_base, 0x5a, bench.len);
       breq->iov.iov_len = bench.len;
-      breq->req = (VmmBlockRequest){ .op = bench.op, .len = bench.len, .iov = &breq->iov, .n_iov = 1, .done = bench_done, .data = breq };
+      breq->req = (VmmBlockRequest) { .op = bench.op,
+                                      .len = bench.len,
+                                      .iov = &breq->iov,
+                                      .n_iov = 1,
+                                      .done = bench_done,
+                                      .data = breq };
     }
   start = g_get_monotonic_time ();
   vmm_iothread_call (tool->client->iothread, bench_start, &bench);
@@ -173,8 +180,9 @@ tool_bench (Tool *tool, const char *command, char **args)
   vmm_block_drain (bench.block);
   seconds = (double) (g_get_monotonic_time () - start) / 1e6;
   tool_report (tool, command, bench.result);
-  printf ("%s %s depth %u, %" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT ": %.2f s, %.0f MB/s, %.0f/s (%s)\n", args[0], args[1], bench.depth, count, bench.len,
-          seconds, (double) (count * bench.len) / seconds / 1e6, (double) count / seconds, vmm_block_get_io_name (bench.block));
+  printf ("%s %s depth %u, %" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT ": %.2f s, %.0f MB/s, %.0f/s (%s)\n", args[0], args[1],
+          bench.depth, count, bench.len, seconds, (double) (count * bench.len) / seconds / 1e6, (double) count / seconds,
+          vmm_block_get_io_name (bench.block));
   for (guint i = 0; i < bench.depth; i++)
     free (bench.reqs[i].iov.iov_base);
   g_free (bench.reqs);
@@ -313,15 +321,17 @@ main (int argc, char **argv)
   int i = 1;
 
   if (argc >= 5 && g_str_equal (argv[1], "-c"))
-    return vmm_image_create (argv[4], argv[2], parse_size (argv[3]), argc > 6 ? argv[5] : NULL, argc > 6 ? argv[6] : NULL, &error) ? 0 : tool_fail (error);
+    return vmm_image_create (argv[4], argv[2], parse_size (argv[3]), argc > 6 ? argv[5] : NULL, argc > 6 ? argv[6] : NULL, &error)
+               ? 0
+               : tool_fail (error);
   if (argc == 3 && g_str_equal (argv[1], "-p"))
     {
       g_autoptr (VmmImageInfo) info = vmm_image_probe (argv[2], &error);
 
       if (info == NULL)
         return tool_fail (error);
-      printf ("%s %" G_GUINT64_FORMAT " %s %s\n", info->format, info->size_bytes, info->backing_path != NULL ? info->backing_path : "-",
-              info->backing_format != NULL ? info->backing_format : "-");
+      printf ("%s %" G_GUINT64_FORMAT " %s %s\n", info->format, info->size_bytes,
+              info->backing_path != NULL ? info->backing_path : "-", info->backing_format != NULL ? info->backing_format : "-");
       return 0;
     }
   for (; i < argc && argv[i][0] == '-'; i++)

@@ -335,13 +335,13 @@ test_refuses_bad_headers (Fixture *f, gconstpointer data)
     { AT_L1_OFFSET, 8, G_MAXUINT64 & ~G_GUINT64_CONSTANT (0xffff) },
     { AT_REFTABLE_OFFSET, 8, 0 },
     { AT_REFTABLE_OFFSET, 8, 1 },
-    { 56, 4, 0 },          /* clusters of the refcount table */
+    { 56, 4, 0 }, /* clusters of the refcount table */
     { 56, 4, 0xffffffff },
-    { 60, 4, 1 },          /* snapshots, whose table is at 0 */
-    { 96, 4, 7 },          /* refcount order */
-    { 100, 4, 8 },         /* header length */
+    { 60, 4, 1 },  /* snapshots, whose table is at 0 */
+    { 96, 4, 7 },  /* refcount order */
+    { 100, 4, 8 }, /* header length */
     { 100, 4, 0xffffffff },
-    { 104, 1, 1 },         /* zstd without its feature bit */
+    { 104, 1, 1 }, /* zstd without its feature bit */
     { AT_BACKING_OFFSET, 8, 1 << 20 },
   };
 

@@ -178,7 +178,7 @@ test_many_segments (Fixture *f, gconstpointer data)
   for (gsize i = 0; i < n; i++)
     {
       memset (memory + i * piece, (int) (i % 251), piece);
-      iov[i] = (struct iovec){ memory + (n - 1 - i) * piece, piece };
+      iov[i] = (struct iovec) { memory + (n - 1 - i) * piece, piece };
     }
   /* The client only does one segment; this request goes by hand. */
   req.data = &done;
@@ -323,9 +323,9 @@ test_create_refuses (Fixture *f, gconstpointer data)
 /* A host whose disk is full, in a hook. */
 
 typedef struct {
-  gint error; /* atomic; -errno that writes fail with */
+  gint error;  /* atomic; -errno that writes fail with */
   gint stalls; /* atomic */
-  gint last; /* atomic */
+  gint last;   /* atomic */
 } Full;
 
 static int

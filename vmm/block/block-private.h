@@ -69,9 +69,9 @@ struct _VmmNode {
 typedef struct {
   VmmBlock *block;
   VmmBlockRequest *next;
-  guint64 pos;  /* bytes started so far */
-  gint holds;   /* atomic */
-  gint result;  /* atomic: first error */
+  guint64 pos;      /* bytes started so far */
+  gint holds;       /* atomic */
+  gint result;      /* atomic: first error */
   gboolean restart; /* iothread: start it again when the last hold is gone */
 } VmmRequestState;
 
@@ -125,7 +125,8 @@ VmmBlockRequest *vmm_block_take_work (VmmBlock *block);
  * @chain: (nullable): what is above it; NULL for the guest's own image
  * Opens and locks an image and what is behind it.
  */
-VmmNode *vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFlags flags, const VmmNodeChain *chain, GError **error);
+VmmNode *vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFlags flags, const VmmNodeChain *chain,
+                        GError **error);
 void vmm_node_close (VmmNode *node);
 /* Reads through the chain; zeros behind the end. Worker. Returns 0 or -errno. */
 int vmm_node_read (VmmNode *node, guint64 offset, gpointer buf, gsize len);

@@ -248,8 +248,8 @@ blk_iov_length (const struct iovec *iov, guint n_iov)
 }
 
 void
-vmm_request_transfer (VmmBlockRequest *req, guint64 pos, guint64 len, VmmFile *file, guint64 offset, int (*done) (int result, gpointer data),
-                      gpointer data)
+vmm_request_transfer (VmmBlockRequest *req, guint64 pos, guint64 len, VmmFile *file, guint64 offset,
+                      int (*done) (int result, gpointer data), gpointer data)
 {
   VmmBlock *block = vmm_request_state (req)->block;
   const struct iovec *iov = req->iov;

@@ -10,14 +10,14 @@ typedef enum {
   VMM_BLOCK_READ,
   VMM_BLOCK_WRITE,
   VMM_BLOCK_FLUSH,
-  VMM_BLOCK_DISCARD,      /* content becomes unspecified-or-zero; reads as zeros after it here */
+  VMM_BLOCK_DISCARD, /* content becomes unspecified-or-zero; reads as zeros after it here */
   VMM_BLOCK_WRITE_ZEROES,
 } VmmBlockOp;
 
 typedef enum {
   VMM_BLOCK_DEFAULT = 0,
   VMM_BLOCK_READ_ONLY = 1 << 0,
-  VMM_BLOCK_DIRECT = 1 << 1,     /* O_DIRECT; unaligned guest buffers are bounced */
+  VMM_BLOCK_DIRECT = 1 << 1, /* O_DIRECT; unaligned guest buffers are bounced */
 } VmmBlockFlags;
 
 /**
@@ -26,8 +26,8 @@ typedef enum {
  */
 struct _VmmBlockRequest {
   VmmBlockOp op;
-  guint64 offset; /* bytes, multiple of 512 */
-  guint64 len;    /* bytes, multiple of 512; for READ and WRITE the sum of iov */
+  guint64 offset;          /* bytes, multiple of 512 */
+  guint64 len;             /* bytes, multiple of 512; for READ and WRITE the sum of iov */
   const struct iovec *iov; /* host addresses (guest RAM); stay valid until done */
   guint n_iov;
   /* Iothread, no lock held. @result: 0, or -errno. -ENOSPC is only seen with no_space handling off: see vmm_block_set_stall(). */

@@ -218,7 +218,8 @@ vmm_file_lock (VmmFile *file, gboolean exclusive, GError **error)
     }
   if (r == 0 || file_lock_unsupported (-r))
     return TRUE; /* on a file system without locks QEMU goes on as well */
-  g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY, "%s: is in use by another program%s", file->path, exclusive ? "" : " that writes to it");
+  g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY, "%s: is in use by another program%s", file->path,
+               exclusive ? "" : " that writes to it");
   return FALSE;
 }
 

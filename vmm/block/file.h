@@ -27,7 +27,8 @@ typedef enum {
  */
 typedef struct {
   /* 0, or -errno that the operation fails with instead of being done. @ret_cookie comes back in @end. */
-  int (*begin) (gpointer data, VmmIoKind kind, guint64 offset, guint64 len, const struct iovec *iov, guint n_iov, gpointer *ret_cookie);
+  int (*begin) (gpointer data, VmmIoKind kind, guint64 offset, guint64 len, const struct iovec *iov, guint n_iov,
+                gpointer *ret_cookie);
   void (*end) (gpointer data, gpointer cookie, int result); /* 0 or -errno */
 } VmmFileHooks;
 

@@ -158,7 +158,8 @@ img_relative_name (const char *path, const char *backing_path)
 
 /* Everything that can be wrong with the request, before anything is made. */
 static gboolean
-img_check_request (const char *path, const char *format, guint64 *size_bytes, const char *backing_path, const char **backing_format, GError **error)
+img_check_request (const char *path, const char *format, guint64 *size_bytes, const char *backing_path, const char **backing_format,
+                   GError **error)
 {
   if (!g_str_equal (format, "raw") && !g_str_equal (format, "qcow2"))
     {
@@ -169,9 +170,11 @@ img_check_request (const char *path, const char *format, guint64 *size_bytes, co
     {
       g_autoptr (VmmImageInfo) backing = NULL;
 
-      if (!g_str_equal (format, "qcow2") || (*backing_format != NULL && !g_str_equal (*backing_format, "raw") && !g_str_equal (*backing_format, "qcow2")))
+      if (!g_str_equal (format, "qcow2")
+          || (*backing_format != NULL && !g_str_equal (*backing_format, "raw") && !g_str_equal (*backing_format, "qcow2")))
         {
-          g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: only qcow2 over raw or qcow2 can have a backing file", path);
+          g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: only qcow2 over raw or qcow2 can have a backing file",
+                       path);
           return FALSE;
         }
       if (*backing_format != NULL && g_str_equal (*backing_format, "raw"))
@@ -199,10 +202,11 @@ img_check_request (const char *path, const char *format, guint64 *size_bytes, co
             *size_bytes = backing->size_bytes;
         }
     }
-  if (*size_bytes % 512 != 0 || *size_bytes > IMG_MAX_SIZE || (*size_bytes < IMG_MIN_SIZE && (backing_path == NULL || *size_bytes == 0)))
+  if (*size_bytes % 512 != 0 || *size_bytes > IMG_MAX_SIZE
+      || (*size_bytes < IMG_MIN_SIZE && (backing_path == NULL || *size_bytes == 0)))
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: a size of %" G_GUINT64_FORMAT " bytes is not a multiple of 512 from 1 MiB to 64 TiB",
-                   path, *size_bytes);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG,
+                   "%s: a size of %" G_GUINT64_FORMAT " bytes is not a multiple of 512 from 1 MiB to 64 TiB", path, *size_bytes);
       return FALSE;
     }
   if (g_file_test (path, G_FILE_TEST_EXISTS))
@@ -214,7 +218,8 @@ img_check_request (const char *path, const char *format, guint64 *size_bytes, co
 }
 
 gboolean
-vmm_image_create (const char *path, const char *format, guint64 size_bytes, const char *backing_path, const char *backing_format, GError **error)
+vmm_image_create (const char *path, const char *format, guint64 size_bytes, const char *backing_path, const char *backing_format,
+                  GError **error)
 {
   g_autofree char *temporary = NULL;
   g_autofree char *backing_name = NULL;

@@ -22,7 +22,7 @@ uring_init (VmmIo *io, GError **error)
   r = io_uring_queue_init_params (VMM_IO_DEPTH, &impl->ring, &params);
   if (r == -EINVAL) /* Linux before 6.1 */
     {
-      params = (struct io_uring_params){ 0 };
+      params = (struct io_uring_params) { 0 };
       impl->deferred = FALSE;
       r = io_uring_queue_init_params (VMM_IO_DEPTH, &impl->ring, &params);
     }
@@ -66,20 +66,20 @@ uring_queue (VmmIo *io, VmmIoOp *op)
     io_uring_prep_nop (sqe); /* refused by a hook */
   else
     switch (op->kind)
-    {
-    case VMM_IO_READ:
-      io_uring_prep_readv (sqe, op->fd, op->cur_iov, op->n_cur_iov, op->offset + op->transferred);
-      break;
-    case VMM_IO_WRITE:
-      io_uring_prep_writev (sqe, op->fd, op->cur_iov, op->n_cur_iov, op->offset + op->transferred);
-      break;
-    case VMM_IO_SYNC:
-      io_uring_prep_fsync (sqe, op->fd, IORING_FSYNC_DATASYNC);
-      break;
-    case VMM_IO_FALLOCATE:
-      io_uring_prep_fallocate (sqe, op->fd, op->mode, op->offset, op->len);
-      break;
-    }
+      {
+      case VMM_IO_READ:
+        io_uring_prep_readv (sqe, op->fd, op->cur_iov, op->n_cur_iov, op->offset + op->transferred);
+        break;
+      case VMM_IO_WRITE:
+        io_uring_prep_writev (sqe, op->fd, op->cur_iov, op->n_cur_iov, op->offset + op->transferred);
+        break;
+      case VMM_IO_SYNC:
+        io_uring_prep_fsync (sqe, op->fd, IORING_FSYNC_DATASYNC);
+        break;
+      case VMM_IO_FALLOCATE:
+        io_uring_prep_fallocate (sqe, op->fd, op->mode, op->offset, op->len);
+        break;
+      }
   io_uring_sqe_set_data (sqe, op);
   impl->n_unsubmitted++;
 }

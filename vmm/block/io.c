@@ -51,7 +51,8 @@ io_choose_fd (VmmIoOp *op)
   VmmFile *file = op->file;
 
   op->fd = file->fd;
-  if (file->direct_fd < 0 || (op->kind != VMM_IO_READ && op->kind != VMM_IO_WRITE) || (op->offset | op->len) % file->direct_align != 0)
+  if (file->direct_fd < 0 || (op->kind != VMM_IO_READ && op->kind != VMM_IO_WRITE)
+      || (op->offset | op->len) % file->direct_align != 0)
     return;
   if (!io_iov_is_aligned (op))
     {
@@ -64,7 +65,7 @@ io_choose_fd (VmmIoOp *op)
         for (guint i = 0; i < op->n_iov; i++)
           bounce = mempcpy (bounce, op->iov[i].iov_base, op->iov[i].iov_len);
       op->own_iov = g_new (struct iovec, 1);
-      op->own_iov[0] = (struct iovec){ op->bounce, op->len };
+      op->own_iov[0] = (struct iovec) { op->bounce, op->len };
       op->cur_iov = op->own_iov;
       op->n_cur_iov = 1;
     }

@@ -70,7 +70,8 @@ vmm_node_open (VmmBlock *block, const char *path, const char *format, VmmFileFla
       }
   if (chain != NULL && chain->depth >= VMM_BLOCK_MAX_DEPTH)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: there are more than %u backing files before it", path, VMM_BLOCK_MAX_DEPTH);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: there are more than %u backing files before it", path,
+                   VMM_BLOCK_MAX_DEPTH);
       return NULL;
     }
   if (!vmm_file_lock (file, (flags & VMM_FILE_WRITABLE) != 0, error))
@@ -104,7 +105,7 @@ vmm_node_map (VmmNode *node, guint64 offset, guint64 *len, gboolean may_block, V
 {
   if (offset >= node->size)
     {
-      *ret_extent = (VmmExtent){ .kind = VMM_EXTENT_ZERO, .node = node };
+      *ret_extent = (VmmExtent) { .kind = VMM_EXTENT_ZERO, .node = node };
       return 0;
     }
   *len = MIN (*len, node->size - offset);

@@ -33,7 +33,8 @@ vmm_qcow2_next_snapshot (VmmQcow2 *q, guint64 *at, guint64 *ret_l1_offset, guint
   l1_offset = GUINT64_FROM_BE (l1_offset);
   l1_size = GUINT32_FROM_BE (l1_size);
   extra_len = GUINT32_FROM_BE (extra_len);
-  if (extra_len > 1024 || l1_size > QCOW2_MAX_L1_BYTES / 8 || l1_offset % q->cluster_size != 0 || l1_offset >= QCOW2_MAX_HOST_OFFSET)
+  if (extra_len > 1024 || l1_size > QCOW2_MAX_L1_BYTES / 8 || l1_offset % q->cluster_size != 0
+      || l1_offset >= QCOW2_MAX_HOST_OFFSET)
     return -EUCLEAN;
   *at += (40 + (guint64) extra_len + GUINT16_FROM_BE (id_len) + GUINT16_FROM_BE (name_len) + 7) & ~G_GUINT64_CONSTANT (7);
   if (*at - q->header.snapshots_offset > (64u << 20))
@@ -175,8 +176,8 @@ vmm_qcow2_rebuild_refcounts (VmmQcow2 *q, GError **error)
 
   if (q->node.file->is_device)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: was not closed properly and is on a device; “qemu-img check -r all” repairs it",
-                   q->node.file->path);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                   "%s: was not closed properly and is on a device; “qemu-img check -r all” repairs it", q->node.file->path);
       return FALSE;
     }
   c.n_counts = q->untouched + (q->untouched >> q->refblock_bits) + 16;
@@ -195,7 +196,8 @@ vmm_qcow2_rebuild_refcounts (VmmQcow2 *q, GError **error)
   g_free (c.counts);
   if (r == -EUCLEAN || r == -ERANGE || r == -EFBIG)
     g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT,
-                 "%s: was not closed properly, and its tables contradict each other; “qemu-img check -r all” may repair it", q->node.file->path);
+                 "%s: was not closed properly, and its tables contradict each other; “qemu-img check -r all” may repair it",
+                 q->node.file->path);
   else if (r < 0)
     vmm_file_set_error (error, q->node.file->path, "was not closed properly; cannot repair it", -r);
   return r == 0;

@@ -59,7 +59,8 @@ qcodec_decode (VmmQcow2 *q, guint64 entry, guint8 *out)
   r = vmm_file_read (q->node.file, offset, in, len);
   if (r < 0)
     return r;
-  return q->header.compression_type == 1 ? qcodec_unzstd (in, len, out, q->cluster_size) : qcodec_inflate (in, len, out, q->cluster_size);
+  return q->header.compression_type == 1 ? qcodec_unzstd (in, len, out, q->cluster_size)
+                                         : qcodec_inflate (in, len, out, q->cluster_size);
 }
 
 void

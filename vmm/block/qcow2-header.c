@@ -61,7 +61,8 @@ qhdr_table_is_sane (const VmmQcow2Header *h, guint64 offset, guint64 len)
 {
   guint64 cluster_size = G_GUINT64_CONSTANT (1) << h->cluster_bits;
 
-  return offset >= cluster_size && offset % cluster_size == 0 && offset < QCOW2_MAX_HOST_OFFSET && len < QCOW2_MAX_HOST_OFFSET - offset;
+  return offset >= cluster_size && offset % cluster_size == 0 && offset < QCOW2_MAX_HOST_OFFSET
+         && len < QCOW2_MAX_HOST_OFFSET - offset;
 }
 
 static gboolean
@@ -165,7 +166,8 @@ vmm_qcow2_header_read (VmmFile *file, VmmQcow2Header *ret_header, GError **error
   h.version = qhdr_be32 (start + 4);
   if (h.version != 2 && h.version != 3)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: qcow images of version %u are not supported", file->path, h.version);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "%s: qcow images of version %u are not supported", file->path,
+                   h.version);
       return FALSE;
     }
   h.cluster_bits = qhdr_be32 (start + 20);
@@ -205,7 +207,8 @@ vmm_qcow2_header_read (VmmFile *file, VmmQcow2Header *ret_header, GError **error
     }
   if (!qhdr_check_features (file, &h, qhdr_be32 (head + 32), error) || !qhdr_check_tables (file, &h, error))
     return FALSE;
-  if (h.backing_offset != 0 && (h.backing_offset > cluster_size || h.backing_len > MIN (QHDR_MAX_BACKING_NAME, cluster_size - h.backing_offset)))
+  if (h.backing_offset != 0
+      && (h.backing_offset > cluster_size || h.backing_len > MIN (QHDR_MAX_BACKING_NAME, cluster_size - h.backing_offset)))
     return qhdr_corrupt (error, file, "the backing file's name is at a bad place");
 
   ext_end = h.backing_offset != 0 ? (gsize) h.backing_offset : cluster_size;

@@ -85,7 +85,7 @@ qio_map (VmmQcow2 *q, guint64 offset, guint64 *len, gboolean may_block, VmmExten
   if (r < 0)
     return r;
 
-  *ret_extent = (VmmExtent){ .kind = VMM_EXTENT_ZERO, .node = &q->node };
+  *ret_extent = (VmmExtent) { .kind = VMM_EXTENT_ZERO, .node = &q->node };
   switch (kind)
     {
     case VMM_QCOW2_IS_ZERO:
@@ -267,7 +267,7 @@ qio_write_done (VmmIoOp *op, int result)
       if (w->result == 0)
         qio_link (w);
       else if (w->allocated)
-        g_array_append_vals (q->frees, &(VmmQcow2Range){ w->host, w->n_clusters << q->cluster_bits }, 1);
+        g_array_append_vals (q->frees, &(VmmQcow2Range) { w->host, w->n_clusters << q->cluster_bits }, 1);
       w->slice->pins--;
       g_ptr_array_remove_fast (q->writes, w);
       g_cond_broadcast (&q->write_cond);
@@ -291,7 +291,8 @@ qio_submit (VmmQcow2Write *proto, guint64 host)
   guint n_parts = (proto->iov->len + VMM_IO_MAX_IOV - 1) / VMM_IO_MAX_IOV;
   VmmQcow2Write *w = g_malloc0 (sizeof *w + n_parts * sizeof w->part[0]);
 
-  G_STATIC_ASSERT (G_STRUCT_OFFSET (VmmQcow2Write, part[0].write) - G_STRUCT_OFFSET (VmmQcow2Write, part[0].op) == sizeof (VmmIoOp));
+  G_STATIC_ASSERT (G_STRUCT_OFFSET (VmmQcow2Write, part[0].write) - G_STRUCT_OFFSET (VmmQcow2Write, part[0].op)
+                   == sizeof (VmmIoOp));
   *w = *proto;
   w->n_left = n_parts;
   for (guint i = 0; i < w->reqs->len; i++)
@@ -431,8 +432,8 @@ qio_new_bits (const VmmQcow2 *q, const VmmQcow2Entry *old, guint first, guint la
  * held; nothing else links in these clusters.
  */
 static int
-qio_write_linking (VmmQcow2 *q, const QioJob *job, guint64 at, guint64 *len, VmmQcow2Slice *slice, guint64 n_clusters, const VmmQcow2Entry *first,
-                   const VmmQcow2Entry *last)
+qio_write_linking (VmmQcow2 *q, const QioJob *job, guint64 at, guint64 *len, VmmQcow2Slice *slice, guint64 n_clusters,
+                   const VmmQcow2Entry *first, const VmmQcow2Entry *last)
 {
   VmmQcow2Write w = { .q = q, .slice = slice, .guest = at & ~(q->cluster_size - 1), .n_clusters = 1, .reqs = job->reqs };
   guint64 in_cluster = at - w.guest, cow_start, cow_end, end;
@@ -503,7 +504,7 @@ qio_write_linking (VmmQcow2 *q, const QioJob *job, guint64 at, guint64 *len, Vmm
     {
       g_mutex_lock (&q->lock);
       if (w.allocated)
-        g_array_append_vals (q->frees, &(VmmQcow2Range){ w.host, w.n_clusters << q->cluster_bits }, 1);
+        g_array_append_vals (q->frees, &(VmmQcow2Range) { w.host, w.n_clusters << q->cluster_bits }, 1);
       slice->pins--;
       g_mutex_unlock (&q->lock);
       g_array_unref (w.iov);
@@ -727,8 +728,8 @@ qio_zero_step (VmmQcow2 *q, VmmBlockRequest *req, guint64 at, guint64 *len)
     {
       guint64 piece = MIN (*len - n, q->cluster_size - in_cluster);
 
-      if (!qio_zero_entry (q, slice, vmm_qcow2_slice_index (q, at + n), at + n - in_cluster, (guint) (in_cluster >> q->subcluster_bits),
-                           (guint) ((in_cluster + piece - 1) >> q->subcluster_bits)))
+      if (!qio_zero_entry (q, slice, vmm_qcow2_slice_index (q, at + n), at + n - in_cluster,
+                           (guint) (in_cluster >> q->subcluster_bits), (guint) ((in_cluster + piece - 1) >> q->subcluster_bits)))
         break;
       n += piece;
       in_cluster = 0;

@@ -227,7 +227,7 @@ ql2_make_table (VmmQcow2 *q, guint32 l1_index)
 
   g_mutex_lock (&q->lock);
   if (r < 0)
-    g_array_append_vals (q->frees, &(VmmQcow2Range){ offset, q->cluster_size }, 1);
+    g_array_append_vals (q->frees, &(VmmQcow2Range) { offset, q->cluster_size }, 1);
   else
     {
       q->l1[l1_index] = offset | QCOW2_COPIED;
@@ -243,7 +243,7 @@ ql2_make_table (VmmQcow2 *q, guint32 l1_index)
       if (old != 0)
         {
           vmm_qcow2_meta_remove (q, old, q->cluster_size);
-          g_array_append_vals (q->frees, &(VmmQcow2Range){ old, q->cluster_size }, 1);
+          g_array_append_vals (q->frees, &(VmmQcow2Range) { old, q->cluster_size }, 1);
         }
     }
   g_mutex_unlock (&q->lock);
@@ -279,8 +279,8 @@ ql2_kind (const VmmQcow2Entry *e, guint subcluster)
 }
 
 int
-vmm_qcow2_locate (VmmQcow2 *q, const VmmQcow2Slice *slice, guint64 guest_offset, guint64 *len, VmmQcow2Kind *ret_kind, guint64 *ret_host,
-                  guint64 *ret_raw)
+vmm_qcow2_locate (VmmQcow2 *q, const VmmQcow2Slice *slice, guint64 guest_offset, guint64 *len, VmmQcow2Kind *ret_kind,
+                  guint64 *ret_host, guint64 *ret_raw)
 {
   guint64 wanted = MIN (*len, vmm_qcow2_slice_rest (q, guest_offset)), n = 0, host = 0;
   VmmQcow2Kind kind = VMM_QCOW2_UNALLOCATED;
@@ -338,7 +338,8 @@ vmm_qcow2_locate_writable (VmmQcow2 *q, const VmmQcow2Slice *slice, guint64 gues
       guint64 subcluster = in_cluster >> q->subcluster_bits;
       VmmQcow2Entry e;
 
-      if (!vmm_qcow2_get_entry (q, slice, vmm_qcow2_slice_index (q, at), &e) || !e.copied || ql2_kind (&e, (guint) subcluster) != VMM_QCOW2_IS_DATA)
+      if (!vmm_qcow2_get_entry (q, slice, vmm_qcow2_slice_index (q, at), &e) || !e.copied
+          || ql2_kind (&e, (guint) subcluster) != VMM_QCOW2_IS_DATA)
         break;
       if (n == 0)
         host = e.host + in_cluster;

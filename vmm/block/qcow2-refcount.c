@@ -203,7 +203,7 @@ qref_grow_reftable (VmmQcow2 *q, guint64 block)
   g_mutex_lock (&q->lock);
   vmm_qcow2_meta_add (q, area << q->cluster_bits, (n_blocks + n_table) << q->cluster_bits);
   vmm_qcow2_meta_remove (q, old_offset, old_clusters << q->cluster_bits);
-  g_array_append_vals (q->frees, &(VmmQcow2Range){ old_offset, old_clusters << q->cluster_bits }, 1);
+  g_array_append_vals (q->frees, &(VmmQcow2Range) { old_offset, old_clusters << q->cluster_bits }, 1);
   g_mutex_unlock (&q->lock);
   return 0;
 }
@@ -408,7 +408,8 @@ vmm_qcow2_write_refcounts (VmmQcow2 *q)
       for (guint32 i = 0; i < n; i++)
         entries[i] = GUINT64_TO_BE (q->reftable[q->reftable_dirty_first + i]);
       if (r == 0)
-        r = vmm_file_write (q->node.file, q->header.reftable_offset + (guint64) q->reftable_dirty_first * 8, entries, (gsize) n * 8);
+        r = vmm_file_write (q->node.file, q->header.reftable_offset + (guint64) q->reftable_dirty_first * 8, entries,
+                            (gsize) n * 8);
       if (r == 0)
         q->reftable_dirty_first = q->reftable_dirty_end = 0;
     }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define QCOW2_SLICE_SIZE 4096
-#define QCOW2_L2_BUDGET (32u << 20) /* maps 256 GiB in clusters of 64 KiB; only used as far as touched */
+#define QCOW2_L2_BUDGET (32u << 20)            /* maps 256 GiB in clusters of 64 KiB; only used as far as touched */
 #define QCOW2_MAX_SNAPSHOT_ENTRIES (16u << 20) /* of all L1 tables together */
 #define QCOW2_REF_BUDGET (4u << 20)
 
@@ -16,7 +16,8 @@ void
 vmm_qcow2_set_broken (VmmQcow2 *q, const char *what)
 {
   if (!q->broken)
-    vmm_log_warning (NULL, NULL, "%s: damaged qcow2 image: %s%s", q->node.file->path, what, q->node.writable ? "; nothing more is written to it" : "");
+    vmm_log_warning (NULL, NULL, "%s: damaged qcow2 image: %s%s", q->node.file->path, what,
+                     q->node.writable ? "; nothing more is written to it" : "");
   q->broken = TRUE;
 }
 
@@ -24,7 +25,8 @@ vmm_qcow2_set_broken (VmmQcow2 *q, const char *what)
 static int
 qcow2_write_features (VmmQcow2 *q)
 {
-  guint64 words[3] = { GUINT64_TO_BE (q->header.incompatible), GUINT64_TO_BE (q->header.compatible), GUINT64_TO_BE (q->header.autoclear) };
+  guint64 words[3] = { GUINT64_TO_BE (q->header.incompatible), GUINT64_TO_BE (q->header.compatible),
+                       GUINT64_TO_BE (q->header.autoclear) };
   int r = vmm_file_write (q->node.file, 72, words, sizeof words);
 
   return r < 0 ? r : vmm_file_sync (q->node.file);
@@ -327,9 +329,10 @@ qcow2_open_backing (VmmQcow2 *q, const VmmNodeChain *chain, VmmFileFlags flags, 
         return FALSE;
       if (!g_str_equal (found, "raw"))
         {
-          g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-                       "%s: does not say in which format its backing file %s is (it looks like %s; “qemu-img rebase -u -F” writes it down)",
-                       q->node.file->path, path, found);
+          g_set_error (
+              error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+              "%s: does not say in which format its backing file %s is (it looks like %s; “qemu-img rebase -u -F” writes it down)",
+              q->node.file->path, path, found);
           return FALSE;
         }
       format = "raw";
@@ -415,7 +418,11 @@ vmm_qcow2_open (VmmBlock *block, VmmFile *file, const VmmNodeChain *chain, VmmFi
     return NULL;
   q = g_new0 (VmmQcow2, 1);
   q->header = header;
-  q->node = (VmmNode){ .klass = &qcow2_class, .block = block, .file = file, .size = header.size / 512 * 512, .writable = file->writable };
+  q->node = (VmmNode) { .klass = &qcow2_class,
+                        .block = block,
+                        .file = file,
+                        .size = header.size / 512 * 512,
+                        .writable = file->writable };
   q->frees = g_array_new (FALSE, FALSE, sizeof (VmmQcow2Range));
   q->writes = g_ptr_array_new ();
   q->epochs[0].qcow2 = q->epochs[1].qcow2 = q;

@@ -73,7 +73,7 @@ typedef struct {
 typedef struct {
   gsize slice_size;
   guint max_slices;
-  gboolean ordered; /* only vmm_qcow2_flush() writes it; else any time will do */
+  gboolean ordered;   /* only vmm_qcow2_flush() writes it; else any time will do */
   GHashTable *slices; /* by offset */
   GQueue lru;         /* most recently used first */
 } VmmQcow2Cache;
@@ -123,9 +123,9 @@ struct _VmmQcow2 {
   guint64 *reftable;
   guint32 reftable_size; /* entries */
   guint32 reftable_dirty_first, reftable_dirty_end;
-  guint64 free_hint;     /* no free cluster below */
-  guint64 untouched;     /* clusters from here on were never written and read as zeros */
-  guint64 max_clusters;  /* what a block device holds */
+  guint64 free_hint;    /* no free cluster below */
+  guint64 untouched;    /* clusters from here on were never written and read as zeros */
+  guint64 max_clusters; /* what a block device holds */
   struct {
     guint64 entry; /* 0: none */
     guint8 *data;
@@ -230,8 +230,8 @@ int vmm_qcow2_load_slice (VmmQcow2 *q, guint64 guest_offset, VmmQcow2Slice **ret
 /* The same, making the L2 table or a copy of a shared one. Worker, lock not held. */
 int vmm_qcow2_make_slice (VmmQcow2 *q, guint64 guest_offset, VmmQcow2Slice **ret_slice);
 /* What the top of *@len bytes at @guest_offset is; cuts *@len to one kind, contiguous on the host. Lock held. @slice: NULL: no table */
-int vmm_qcow2_locate (VmmQcow2 *q, const VmmQcow2Slice *slice, guint64 guest_offset, guint64 *len, VmmQcow2Kind *ret_kind, guint64 *ret_host,
-                      guint64 *ret_raw);
+int vmm_qcow2_locate (VmmQcow2 *q, const VmmQcow2Slice *slice, guint64 guest_offset, guint64 *len, VmmQcow2Kind *ret_kind,
+                      guint64 *ret_host, guint64 *ret_raw);
 /* Where *@len bytes can be written in place; FALSE: not even the first can. Lock held. */
 gboolean vmm_qcow2_locate_writable (VmmQcow2 *q, const VmmQcow2Slice *slice, guint64 guest_offset, guint64 *len, guint64 *ret_host);
 /* Whether a write there would hit metadata; then the image is broken. Lock held. */

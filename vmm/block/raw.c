@@ -82,7 +82,7 @@ raw_work (VmmNode *node, VmmBlockRequest *req)
 static int
 raw_map (VmmNode *node, guint64 offset, guint64 *len, gboolean may_block, VmmExtent *ret_extent)
 {
-  *ret_extent = (VmmExtent){ .kind = VMM_EXTENT_DATA, .file = node->file, .offset = offset, .node = node };
+  *ret_extent = (VmmExtent) { .kind = VMM_EXTENT_DATA, .file = node->file, .offset = offset, .node = node };
   return 0;
 }
 
@@ -106,8 +106,12 @@ vmm_raw_open (VmmBlock *block, VmmFile *file, GError **error)
       return NULL;
     }
   raw = g_new0 (VmmRaw, 1);
-  raw->node = (VmmNode){
-    .klass = &raw_class, .block = block, .file = file, .size = ((guint64) size + 511) / 512 * 512, .writable = file->writable,
+  raw->node = (VmmNode) {
+    .klass = &raw_class,
+    .block = block,
+    .file = file,
+    .size = ((guint64) size + 511) / 512 * 512,
+    .writable = file->writable,
   };
   return &raw->node;
 }
