@@ -439,7 +439,8 @@ vmm_qcow2_open (VmmBlock *block, VmmFile *file, const VmmNodeChain *chain, VmmFi
   else
     {
       q->l1 = qcow2_read_table (q, header.l1_offset, header.l1_size, error);
-      ok = q->l1 != NULL && (!q->node.writable || qcow2_prepare_writing (q, error)) && qcow2_open_backing (q, chain, flags, error);
+      /* The last changes the file, so all that can refuse it comes before. */
+      ok = q->l1 != NULL && qcow2_open_backing (q, chain, flags, error) && (!q->node.writable || qcow2_prepare_writing (q, error));
     }
   if (!ok)
     {
