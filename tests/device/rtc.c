@@ -23,9 +23,9 @@ cmos_write (TestBoard *board, guint8 index, guint8 value)
 static void
 assert_time (TestBoard *board, const char *expected)
 {
-  g_autofree char *text = g_strdup_printf ("%02x%02x-%02x-%02x %02x:%02x:%02x day %x", cmos_read (board, 0x32), cmos_read (board, 9),
-                                           cmos_read (board, 8), cmos_read (board, 7), cmos_read (board, 4), cmos_read (board, 2),
-                                           cmos_read (board, 0), cmos_read (board, 6));
+  g_autofree char *text = g_strdup_printf ("%02x%02x-%02x-%02x %02x:%02x:%02x day %x", cmos_read (board, 0x32),
+                                           cmos_read (board, 9), cmos_read (board, 8), cmos_read (board, 7), cmos_read (board, 4),
+                                           cmos_read (board, 2), cmos_read (board, 0), cmos_read (board, 6));
 
   g_assert_cmpstr (text, ==, expected);
 }
@@ -70,8 +70,8 @@ test_host_time (void)
   text = g_date_time_format (before, "%Y%m%d");
   if (g_date_time_get_hour (before) < 23) /* else the day may change under the test */
     {
-      g_autofree char *seen = g_strdup_printf ("%02x%02x%02x%02x", cmos_read (board, 0x32), cmos_read (board, 9), cmos_read (board, 8),
-                                               cmos_read (board, 7));
+      g_autofree char *seen = g_strdup_printf ("%02x%02x%02x%02x", cmos_read (board, 0x32), cmos_read (board, 9),
+                                               cmos_read (board, 8), cmos_read (board, 7));
 
       g_assert_cmpstr (seen, ==, text);
     }
@@ -122,7 +122,8 @@ static void
 test_set (void)
 {
   g_autoptr (TestBoard) board = test_board_new ();
-  static const guint8 bcd[][2] = { { 0, 0x30 }, { 2, 0x59 }, { 4, 0x23 }, { 6, 0x01 }, { 7, 0x31 }, { 8, 0x12 }, { 9, 0x99 }, { 0x32, 0x19 } };
+  static const guint8 bcd[][2] = { { 0, 0x30 }, { 2, 0x59 }, { 4, 0x23 }, { 6, 0x01 },
+                                   { 7, 0x31 }, { 8, 0x12 }, { 9, 0x99 }, { 0x32, 0x19 } };
 
   test_board_add (board, "rtc", "rtc", "start", START, NULL);
   cmos_write (board, 0x0b, 0x92); /* SET takes UIE with it */

@@ -165,8 +165,8 @@ test_multiboot (void)
   g_autofree char *first = write_file ("first module", "FIRST!");
   g_autofree char *second = write_file ("second", "SECOND");
   g_autofree char *initrd = write_file ("initrd", "INITRD");
-  g_autoptr (Outcome) outcome = run (settings_new ("guest.elf", "kernel", "append", "one  two=\"3\"", "kernel", "initrd", initrd, "kernel", "modules",
-                                                   "first module;second with words", NULL));
+  g_autoptr (Outcome) outcome = run (settings_new ("guest.elf", "kernel", "append", "one  two=\"3\"", "kernel", "initrd", initrd,
+                                                   "kernel", "modules", "first module;second with words", NULL));
 
   assert_has (outcome, "cmdline guest.elf one  two=\"3\"");
   assert_has (outcome, "loader Lodge");
@@ -182,7 +182,8 @@ static void
 test_pvh (void)
 {
   g_autofree char *initrd = write_file ("initrd", "INITRD");
-  g_autoptr (Outcome) outcome = run (settings_new ("guest-pvh.elf", "kernel", "append", "hello pvh", "kernel", "initrd", initrd, NULL));
+  g_autoptr (Outcome) outcome = run (settings_new ("guest-pvh.elf", "kernel", "append", "hello pvh", "kernel", "initrd", initrd,
+                                                   NULL));
 
   assert_has (outcome, "cmdline hello pvh");
   assert_has (outcome, "module 00000006 initrd: INITRD");
@@ -194,7 +195,8 @@ static void
 test_linux (void)
 {
   g_autofree char *initrd = write_file ("initrd", "INITRD42 and more");
-  g_autoptr (Outcome) outcome = run (settings_new ("fake-linux.bin", "kernel", "append", "root=/dev/sda1 vga=791", "kernel", "initrd", initrd, NULL));
+  g_autoptr (Outcome) outcome = run (settings_new ("fake-linux.bin", "kernel", "append", "root=/dev/sda1 vga=791", "kernel",
+                                                   "initrd", initrd, NULL));
 
   assert_has (outcome, "segments 1020 1000 1000 e000 ");
   assert_has (outcome, "header ff81 de00 0317 "); /* loader, flags; heap end; mode 791 */
@@ -279,7 +281,8 @@ test_bad_files (void)
   assert_refused (settings_new (text, "kernel", "kernel", "/dev/zero", NULL), VMM_ERROR_HOST, "/dev/zero");
   assert_refused (settings_new (text, "kernel", "kernel", text, NULL), VMM_ERROR_UNSUPPORTED, text);
   assert_refused (settings_new (text, "kernel", "kernel", empty, NULL), VMM_ERROR_CORRUPT, empty);
-  assert_refused (settings_new ("guest.elf", "kernel", "initrd", "/nonexistent/initrd", NULL), VMM_ERROR_NOT_FOUND, "/nonexistent/initrd");
+  assert_refused (settings_new ("guest.elf", "kernel", "initrd", "/nonexistent/initrd", NULL), VMM_ERROR_NOT_FOUND,
+                  "/nonexistent/initrd");
   assert_refused (settings_new ("guest.elf", "kernel", "modules", "text;gone a b", NULL), VMM_ERROR_NOT_FOUND, "/gone");
   g_assert_true (g_file_get_contents (image, &content, &len, NULL));
   cut = g_build_filename (work_dir, "cut", NULL);

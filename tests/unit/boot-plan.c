@@ -33,7 +33,11 @@ get (const guint8 *data, gsize at, guint size)
 static VmmBootRequest
 request_for (GByteArray *image)
 {
-  return (VmmBootRequest){ .kernel = image->data, .kernel_len = image->len, .name = "kernel", .cmdline = "", .memory_end = 63 * MIB };
+  return (VmmBootRequest) { .kernel = image->data,
+                            .kernel_len = image->len,
+                            .name = "kernel",
+                            .cmdline = "",
+                            .memory_end = 63 * MIB };
 }
 
 static const VmmBootPiece *
@@ -74,7 +78,7 @@ make_linux (guint version, guint32 kernel_len)
 {
   GByteArray *image = g_byte_array_new ();
 
-  put (image, 0x1f1, 1, 3);                     /* setup_sects: 2048 bytes with the boot sector */
+  put (image, 0x1f1, 1, 3);                      /* setup_sects: 2048 bytes with the boot sector */
   put (image, 0x1f4, 4, (kernel_len + 15) / 16); /* syssize */
   put (image, 0x1fe, 2, 0xaa55);
   put (image, 0x200, 2, 0x66eb);
@@ -283,9 +287,9 @@ test_elf_refuses (void)
     const Header *header;
     VmmError code;
     const char *words;
-  } cases[] = { { &too_far, VMM_ERROR_CORRUPT, "end of the file" },        { &shrinks, VMM_ERROR_CORRUPT, "longer" },
-                { &in_vga, VMM_ERROR_UNSUPPORTED, "0x9f000" },             { &too_big, VMM_ERROR_INVALID_CONFIG, "memory" },
-                { &wraps, VMM_ERROR_CORRUPT, "address space" },            { &huge_offset, VMM_ERROR_CORRUPT, "end of the file" },
+  } cases[] = { { &too_far, VMM_ERROR_CORRUPT, "end of the file" }, { &shrinks, VMM_ERROR_CORRUPT, "longer" },
+                { &in_vga, VMM_ERROR_UNSUPPORTED, "0x9f000" },      { &too_big, VMM_ERROR_INVALID_CONFIG, "memory" },
+                { &wraps, VMM_ERROR_CORRUPT, "address space" },     { &huge_offset, VMM_ERROR_CORRUPT, "end of the file" },
                 { &high, VMM_ERROR_UNSUPPORTED, "0x100000000" } };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -375,7 +379,8 @@ static GByteArray *
 make_flat (guint32 load, guint32 load_end, guint32 bss_end)
 {
   GByteArray *image = g_byte_array_new ();
-  const guint32 words[] = { 0x1badb002, 0x00010000, (guint32) - (0x1badb002 + 0x00010000), load + 0x20, load, load_end, bss_end, load + 0x60 };
+  const guint32 words[] = { 0x1badb002, 0x00010000, (guint32) - (0x1badb002 + 0x00010000), load + 0x20, load, load_end,
+                            bss_end,    load + 0x60 };
 
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
     put (image, 0x40 + i * 4, 4, words[i]); /* 20 bytes before it belong to another format */
@@ -430,11 +435,18 @@ test_long_cmdline (void)
 static void
 test_other_files (void)
 {
-  static const char *const files[] = { "", "#!/bin/sh\n", "\x7f" "ELF", "MZ" };
+  static const char *const files[] = { "", "#!/bin/sh\n",
+                                       "\x7f"
+                                       "ELF",
+                                       "MZ" };
 
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
     {
-      VmmBootRequest request = { .kernel = (const guint8 *) files[i], .kernel_len = strlen (files[i]), .name = "k", .cmdline = "", .memory_end = 63 * MIB };
+      VmmBootRequest request = { .kernel = (const guint8 *) files[i],
+                                 .kernel_len = strlen (files[i]),
+                                 .name = "k",
+                                 .cmdline = "",
+                                 .memory_end = 63 * MIB };
       g_autoptr (GError) error = NULL;
 
       g_assert_null (vmm_boot_plan_new (&request, &error));

@@ -44,11 +44,11 @@ typedef struct {
   gint64 gap_ns; /* no byte of a device before */
   VmmPs2Mouse mouse;
   VmmPs2Keyboard kbd;
-  guint8 ram[32]; /* 0: configuration byte */
-  guint8 data;    /* output buffer; stays after it was read */
-  guint8 full;    /* whose byte is in it */
+  guint8 ram[32];           /* 0: configuration byte */
+  guint8 data;              /* output buffer; stays after it was read */
+  guint8 full;              /* whose byte is in it */
   guint8 reply, reply_full; /* the controller's next byte, and whose it shall seem */
-  guint8 command; /* waits for its parameter; 0: none */
+  guint8 command;           /* waits for its parameter; 0: none */
   guint8 command_written;
   guint8 output_port;
   guint8 broken; /* translation: F0 has passed */
@@ -325,7 +325,8 @@ i8042_write_command (VmmDevice *dev, gpointer opaque, guint64 offset, guint size
       i8042_reply (regs, 0x80, I8042_KEYBOARD);
       break;
     case 0xd0:
-      i8042_reply (regs, (regs->output_port & 0xcf) | (regs->full == I8042_KEYBOARD ? 0x10 : 0) | (regs->full == I8042_AUX ? 0x20 : 0),
+      i8042_reply (regs,
+                   (regs->output_port & 0xcf) | (regs->full == I8042_KEYBOARD ? 0x10 : 0) | (regs->full == I8042_AUX ? 0x20 : 0),
                    I8042_KEYBOARD);
       break;
     case 0xdd: /* A20 off and on, as some chips have it */
@@ -344,8 +345,14 @@ i8042_write_command (VmmDevice *dev, gpointer opaque, guint64 offset, guint size
   i8042_update (ctl);
 }
 
-static const VmmRegionOps i8042_data_ops = { .name = "i8042-data", .read = i8042_read_data, .write = i8042_write_data, .access_max = 1 };
-static const VmmRegionOps i8042_command_ops = { .name = "i8042-command", .read = i8042_read_status, .write = i8042_write_command, .access_max = 1 };
+static const VmmRegionOps i8042_data_ops = { .name = "i8042-data",
+                                             .read = i8042_read_data,
+                                             .write = i8042_write_data,
+                                             .access_max = 1 };
+static const VmmRegionOps i8042_command_ops = { .name = "i8042-command",
+                                                .read = i8042_read_status,
+                                                .write = i8042_write_command,
+                                                .access_max = 1 };
 
 /* --- events from the host ---------------------------------------------------------------------------------------------------- */
 
@@ -385,7 +392,10 @@ i8042_wheel (VmmDevice *dev, int dy)
   i8042_update (ctl);
 }
 
-static const VmmInputOps i8042_input_ops = { .key = i8042_key, .motion = i8042_motion, .button = i8042_button, .wheel = i8042_wheel };
+static const VmmInputOps i8042_input_ops = { .key = i8042_key,
+                                             .motion = i8042_motion,
+                                             .button = i8042_button,
+                                             .wheel = i8042_wheel };
 
 /* --- life -------------------------------------------------------------------------------------------------------------------- */
 
@@ -417,11 +427,13 @@ i8042_post_load (VmmDevice *dev, GError **error)
   I8042Regs *regs = &ctl->regs;
   gboolean commands_valid = (regs->command == 0 || (regs->command >= 0x60 && regs->command <= 0x7f)
                              || (regs->command >= 0xd1 && regs->command <= 0xd4))
-                            && (regs->kbd.command == 0 || regs->kbd.command == 0xed || regs->kbd.command == 0xf0 || regs->kbd.command == 0xf3)
+                            && (regs->kbd.command == 0 || regs->kbd.command == 0xed || regs->kbd.command == 0xf0
+                                || regs->kbd.command == 0xf3)
                             && (regs->mouse.command == 0 || regs->mouse.command == 0xe8 || regs->mouse.command == 0xf3);
 
-  if (!commands_valid || !vmm_ps2_queue_is_valid (&regs->kbd.queue) || !vmm_ps2_queue_is_valid (&regs->mouse.queue) || regs->kbd.set == 0
-      || ABS ((gint64) regs->mouse.dx) > 32767 || ABS ((gint64) regs->mouse.dy) > 32767 || ABS ((gint64) regs->mouse.dz) > 32767)
+  if (!commands_valid || !vmm_ps2_queue_is_valid (&regs->kbd.queue) || !vmm_ps2_queue_is_valid (&regs->mouse.queue)
+      || regs->kbd.set == 0 || ABS ((gint64) regs->mouse.dx) > 32767 || ABS ((gint64) regs->mouse.dy) > 32767
+      || ABS ((gint64) regs->mouse.dz) > 32767)
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_STATE_MISMATCH, "%s: the saved state is none of a keyboard controller", dev->id);
       return FALSE;

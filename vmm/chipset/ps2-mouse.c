@@ -209,7 +209,7 @@ vmm_ps2_mouse_receive (VmmPs2Mouse *mouse, guint8 byte)
     case 0xe9: /* status */
       vmm_ps2_queue_reply (queue, PS2MOUSE_ACK);
       vmm_ps2_queue_reply (queue, (mouse->remote ? 0x40 : 0) | (mouse->reporting ? 0x20 : 0) | (mouse->scaling ? 0x10 : 0)
-                                    | (mouse->buttons & 1) << 2 | (mouse->buttons & 4) >> 1 | (mouse->buttons & 2) >> 1);
+                                      | (mouse->buttons & 1) << 2 | (mouse->buttons & 4) >> 1 | (mouse->buttons & 2) >> 1);
       vmm_ps2_queue_reply (queue, mouse->resolution);
       vmm_ps2_queue_reply (queue, mouse->rate);
       return TRUE;

@@ -29,15 +29,15 @@ typedef struct {
 } VmmPs2Keyboard;
 
 typedef struct {
-  gint64 next_ns; /* no movement report before */
+  gint64 next_ns;    /* no movement report before */
   gint32 dx, dy, dz; /* not reported yet; down is positive */
   VmmPs2Queue queue;
   guint8 command;
-  guint8 id;         /* 0 plain, 3 with wheel, 4 with five buttons */
+  guint8 id; /* 0 plain, 3 with wheel, 4 with five buttons */
   guint8 reporting, remote, wrap, scaling;
-  guint8 resolution, rate; /* rate: reports a second */
+  guint8 resolution, rate;      /* rate: reports a second */
   guint8 buttons, sent_buttons; /* left, right, middle, fourth, fifth */
-  guint8 rates[2];   /* the last rates set, newest first: the knock that turns the wheel on */
+  guint8 rates[2];              /* the last rates set, newest first: the knock that turns the wheel on */
 } VmmPs2Mouse;
 
 void vmm_ps2_queue_reset (VmmPs2Queue *queue);

@@ -28,8 +28,8 @@
 #define RTC_GSI 8
 #define RTC_NS G_GINT64_CONSTANT (1000000000)
 #define RTC_HZ 32768
-#define RTC_UIP_NS 244000    /* UIP precedes the update by t_BUC */
-#define RTC_OWED_SECONDS 10  /* longest stretch of periodic interrupts that is made up for */
+#define RTC_UIP_NS 244000   /* UIP precedes the update by t_BUC */
+#define RTC_OWED_SECONDS 10 /* longest stretch of periodic interrupts that is made up for */
 
 enum {
   RTC_SECONDS = 0x00,
@@ -80,13 +80,13 @@ enum {
 #define RTC_PM 0x80 /* in an hours register, 12-hour mode */
 
 typedef struct {
-  gint64 base_s;     /* calendar time, seconds since 1970, when the divider had counted no second */
-  gint64 phase_ns;   /* machine's time from which the divider counts */
-  gint64 checked_ns; /* the flags in C are right up to here */
+  gint64 base_s;      /* calendar time, seconds since 1970, when the divider had counted no second */
+  gint64 phase_ns;    /* machine's time from which the divider counts */
+  gint64 checked_ns;  /* the flags in C are right up to here */
   gint64 catch_up_ns; /* when the next owed interrupt is due; 0: not set */
-  guint32 owed;      /* periodic interrupts that the guest has yet to get */
-  guint8 index;      /* port 70 */
-  guint8 day_shift;  /* day of the week as the guest counts it, less the calendar's: 0-6 */
+  guint32 owed;       /* periodic interrupts that the guest has yet to get */
+  guint8 index;       /* port 70 */
+  guint8 day_shift;   /* day of the week as the guest counts it, less the calendar's: 0-6 */
   guint8 cmos[128];
 } RtcRegs;
 
@@ -105,9 +105,21 @@ static const char *const rtc_bases[] = { "utc", "local", NULL };
 static const char *const rtc_lost_ticks[] = { "reinject", "drop", NULL };
 
 static const VmmSetting rtc_settings[] = {
-  { .key = "base", .type = VMM_SETTING_ENUM, .fallback = "utc", .choices = rtc_bases, .summary = N_ ("Time zone of the clock: UTC or the host's") },
-  { .key = "start", .type = VMM_SETTING_INT, .min = -2208988800, .max = 253402300799, .summary = N_ ("Date at power on, in seconds since 1970, in place of the host's") },
-  { .key = "lost-ticks", .type = VMM_SETTING_ENUM, .fallback = "reinject", .choices = rtc_lost_ticks, .summary = N_ ("What becomes of periodic interrupts that came too fast") },
+  { .key = "base",
+    .type = VMM_SETTING_ENUM,
+    .fallback = "utc",
+    .choices = rtc_bases,
+    .summary = N_ ("Time zone of the clock: UTC or the host's") },
+  { .key = "start",
+    .type = VMM_SETTING_INT,
+    .min = -2208988800,
+    .max = 253402300799,
+    .summary = N_ ("Date at power on, in seconds since 1970, in place of the host's") },
+  { .key = "lost-ticks",
+    .type = VMM_SETTING_ENUM,
+    .fallback = "reinject",
+    .choices = rtc_lost_ticks,
+    .summary = N_ ("What becomes of periodic interrupts that came too fast") },
   { .key = NULL },
 };
 
@@ -116,7 +128,7 @@ static const VmmField rtc_fields[] = {
   VMM_FIELD (RtcRegs, phase_ns),
   VMM_FIELD (RtcRegs, checked_ns),
   VMM_FIELD (RtcRegs, catch_up_ns),
-  VMM_FIELD_MAX (RtcRegs, owed, RTC_OWED_SECONDS * RTC_HZ),
+  VMM_FIELD_MAX (RtcRegs, owed, RTC_OWED_SECONDS *RTC_HZ),
   VMM_FIELD_MAX (RtcRegs, index, 0x7f),
   VMM_FIELD_MAX (RtcRegs, day_shift, 6),
   VMM_FIELD_BLOB (RtcRegs, cmos),

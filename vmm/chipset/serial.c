@@ -86,7 +86,11 @@ static const struct {
 } serial_places[] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
 static const VmmSetting serial_settings[] = {
-  { .key = "port", .type = VMM_SETTING_ENUM, .fallback = "com1", .choices = serial_ports, .summary = N_ ("Which of a PC's serial ports") },
+  { .key = "port",
+    .type = VMM_SETTING_ENUM,
+    .fallback = "com1",
+    .choices = serial_ports,
+    .summary = N_ ("Which of a PC's serial ports") },
   { .key = NULL },
 };
 
@@ -158,7 +162,7 @@ serial_restart_timeout (VmmSerial *serial)
   regs->timeout_pending = FALSE;
   if (regs->fcr & SERIAL_FCR_ENABLE && regs->count > 0)
     vmm_timer_arm (&serial->timeout, vmm_clock_now (vmm_device_get_clock (&serial->base))
-                                       + G_GINT64_CONSTANT (4000000000) * bits * MAX (regs->divisor, 1) / SERIAL_CLOCK_HZ);
+                                         + G_GINT64_CONSTANT (4000000000) * bits * MAX (regs->divisor, 1) / SERIAL_CLOCK_HZ);
   else
     vmm_timer_disarm (&serial->timeout);
 }

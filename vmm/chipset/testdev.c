@@ -123,10 +123,22 @@ tdev_mmio_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gu
   memcpy (test->regs.mmio + offset, &raw, size);
 }
 
-static const VmmRegionOps tdev_exit_ops = { .name = "test-exit", .read = tdev_zero_read, .write = tdev_exit_write, .access_max = 4 };
-static const VmmRegionOps tdev_latch_ops = { .name = "test-latch", .read = tdev_latch_read, .write = tdev_latch_write, .access_max = 4 };
-static const VmmRegionOps tdev_flush_ops = { .name = "test-flush", .read = tdev_zero_read, .write = tdev_flush_write, .access_max = 4 };
-static const VmmRegionOps tdev_line_ops = { .name = "test-lines", .read = tdev_zero_read, .write = tdev_line_write, .access_max = 1 };
+static const VmmRegionOps tdev_exit_ops = { .name = "test-exit",
+                                            .read = tdev_zero_read,
+                                            .write = tdev_exit_write,
+                                            .access_max = 4 };
+static const VmmRegionOps tdev_latch_ops = { .name = "test-latch",
+                                             .read = tdev_latch_read,
+                                             .write = tdev_latch_write,
+                                             .access_max = 4 };
+static const VmmRegionOps tdev_flush_ops = { .name = "test-flush",
+                                             .read = tdev_zero_read,
+                                             .write = tdev_flush_write,
+                                             .access_max = 4 };
+static const VmmRegionOps tdev_line_ops = { .name = "test-lines",
+                                            .read = tdev_zero_read,
+                                            .write = tdev_line_write,
+                                            .access_max = 1 };
 static const VmmRegionOps tdev_msi_ops = { .name = "test-msi", .read = tdev_zero_read, .write = tdev_msi_write, .access_max = 4 };
 static const VmmRegionOps tdev_mmio_ops = { .name = "test-memory", .read = tdev_mmio_read, .write = tdev_mmio_write };
 
@@ -172,7 +184,7 @@ tdev_unrealize (VmmDevice *dev)
 {
   VmmTestDevice *test = (VmmTestDevice *) dev;
   VmmRegion *regions[] = { &test->exit_region, &test->latch_regions[0], &test->flush_region, &test->latch_regions[1],
-                           &test->line_region, &test->msi_region, &test->mmio_region };
+                           &test->line_region, &test->msi_region,       &test->mmio_region };
 
   for (guint i = 0; i < G_N_ELEMENTS (regions); i++)
     vmm_region_unmap (vmm_device_get_bus (dev), regions[i]);

@@ -20,7 +20,8 @@ vmm_boot_info_finish (GByteArray *info, VmmBootPlan *plan, GError **error)
 
   if (g_bytes_get_size (bytes) > ROM_INFO_MAX)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "command line and module arguments are longer than %d characters together", ROM_INFO_MAX);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG,
+                   "command line and module arguments are longer than %d characters together", ROM_INFO_MAX);
       return FALSE;
     }
   plan->info_len = (guint32) g_bytes_get_size (bytes);

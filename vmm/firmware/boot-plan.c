@@ -22,7 +22,8 @@ vmm_boot_plan_free (VmmBootPlan *plan)
 }
 
 static gboolean
-bplan_add (VmmBootPlan *plan, const VmmBootRequest *request, const VmmBootPiece *piece, guint64 address, guint64 memory_len, GError **error)
+bplan_add (VmmBootPlan *plan, const VmmBootRequest *request, const VmmBootPiece *piece, guint64 address, guint64 memory_len,
+           GError **error)
 {
   guint64 end = address + memory_len;
   gboolean low = address >= ROM_LOAD_LOW && end <= ROM_LOAD_LOW_END, high = address >= BPLAN_MIB && end <= request->memory_end;
@@ -31,9 +32,11 @@ bplan_add (VmmBootPlan *plan, const VmmBootRequest *request, const VmmBootPiece 
   if (end < address || !(low || high))
     {
       if (address >= BPLAN_MIB && end >= address && end <= G_MAXUINT32)
-        g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "needs at least %" G_GUINT64_FORMAT " MiB of memory", end / BPLAN_MIB + 2);
+        g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "needs at least %" G_GUINT64_FORMAT " MiB of memory",
+                     end / BPLAN_MIB + 2);
       else
-        g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "wants to be loaded at 0x%" G_GINT64_MODIFIER "x, where there is no memory for it", address);
+        g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                     "wants to be loaded at 0x%" G_GINT64_MODIFIER "x, where there is no memory for it", address);
       return FALSE;
     }
   if (plan->pieces->len >= ROM_MAX_PIECES)
@@ -48,14 +51,16 @@ bplan_add (VmmBootPlan *plan, const VmmBootRequest *request, const VmmBootPiece 
 }
 
 gboolean
-vmm_boot_plan_add_kernel (VmmBootPlan *plan, const VmmBootRequest *request, guint64 offset, guint64 len, guint64 address, guint64 memory_len, GError **error)
+vmm_boot_plan_add_kernel (VmmBootPlan *plan, const VmmBootRequest *request, guint64 offset, guint64 len, guint64 address,
+                          guint64 memory_len, GError **error)
 {
   VmmBootPiece piece = { .source = VMM_BOOT_FROM_KERNEL, .offset = offset, .len = (guint32) len };
 
   if (offset > request->kernel_len || len > request->kernel_len - offset)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT, "is truncated: %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT " are wanted of %" G_GSIZE_FORMAT,
-                   len, offset, request->kernel_len);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT,
+                   "is truncated: %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT " are wanted of %" G_GSIZE_FORMAT, len, offset,
+                   request->kernel_len);
       return FALSE;
     }
   if (memory_len < len || len > G_MAXUINT32)
@@ -75,7 +80,8 @@ vmm_boot_plan_add_module (VmmBootPlan *plan, const VmmBootRequest *request, guin
   g_assert (module < request->n_modules);
   if (address > G_MAXUINT32 || size > G_MAXUINT32)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "does not fit below 4 GiB together with %s", request->modules[module].text);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "does not fit below 4 GiB together with %s",
+                   request->modules[module].text);
       return FALSE;
     }
   if (size > 0 && !bplan_add (plan, request, &piece, address, size, error))
@@ -143,7 +149,8 @@ vmm_boot_plan_new (const VmmBootRequest *request, GError **error)
     ok = bplan_plan_elf (plan, request, error);
   else
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "is no kernel that can be started: neither a Linux bzImage, nor Multiboot 1, nor ELF with a PVH entry");
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                   "is no kernel that can be started: neither a Linux bzImage, nor Multiboot 1, nor ELF with a PVH entry");
       ok = FALSE;
     }
   if (ok && plan->pieces->len > ROM_MAX_PIECES)

@@ -14,7 +14,7 @@ typedef struct {
 typedef struct {
   const guint8 *kernel; /* the whole image */
   gsize kernel_len;
-  const char *name;    /* of the kernel, for its command line's first word (Multiboot) */
+  const char *name; /* of the kernel, for its command line's first word (Multiboot) */
   const char *cmdline;
   const VmmBootModule *modules;
   guint n_modules;
@@ -29,10 +29,10 @@ typedef enum {
 
 typedef struct {
   VmmBootSource source;
-  GBytes *bytes;  /* VMM_BOOT_FROM_BYTES */
-  guint module;   /* VMM_BOOT_FROM_MODULE: index */
-  guint64 offset; /* in the file */
-  guint32 len;    /* of it; zeros follow */
+  GBytes *bytes;               /* VMM_BOOT_FROM_BYTES */
+  guint module;                /* VMM_BOOT_FROM_MODULE: index */
+  guint64 offset;              /* in the file */
+  guint32 len;                 /* of it; zeros follow */
   guint32 address, memory_len; /* guest physical */
 } VmmBootPiece;
 
@@ -56,7 +56,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmmBootPlan, vmm_boot_plan_free)
 /* --- for the kinds of images --- */
 
 /* Each checks that the piece lies where pieces may lie. @bytes: (transfer full) */
-gboolean vmm_boot_plan_add_kernel (VmmBootPlan *plan, const VmmBootRequest *request, guint64 offset, guint64 len, guint64 address, guint64 memory_len, GError **error);
+gboolean vmm_boot_plan_add_kernel (VmmBootPlan *plan, const VmmBootRequest *request, guint64 offset, guint64 len, guint64 address,
+                                   guint64 memory_len, GError **error);
 gboolean vmm_boot_plan_add_module (VmmBootPlan *plan, const VmmBootRequest *request, guint module, guint64 address, GError **error);
 void vmm_boot_plan_add_bytes (VmmBootPlan *plan, GBytes *bytes, guint32 address);
 

@@ -209,11 +209,11 @@ vmm_boot_install (VmmMachine *machine, GError **error)
 
   append = vmm_config_get_kernel (machine->config, "append");
   name = g_path_get_basename (first->path);
-  request = (VmmBootRequest){ .name = name,
-                              .cmdline = append != NULL ? append : "",
-                              .modules = (const VmmBootModule *) (gpointer) modules->data,
-                              .n_modules = modules->len,
-                              .memory_end = low > BOOT_FIRMWARE_RESERVE ? low - BOOT_FIRMWARE_RESERVE : 0 };
+  request = (VmmBootRequest) { .name = name,
+                               .cmdline = append != NULL ? append : "",
+                               .modules = (const VmmBootModule *) (gpointer) modules->data,
+                               .n_modules = modules->len,
+                               .memory_end = low > BOOT_FIRMWARE_RESERVE ? low - BOOT_FIRMWARE_RESERVE : 0 };
   kernel = boot_read (first, &request.kernel_len, error);
   if (kernel == NULL)
     return FALSE;

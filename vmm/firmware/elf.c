@@ -73,23 +73,23 @@ elfi_add_header (const guint8 *data, gsize len, const Elf64_Phdr *header, VmmElf
       g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "has more than %d segments to load", VMM_ELF_MAX_SEGMENTS);
       return FALSE;
     }
-  elf->loads[elf->n_loads++] = (VmmElfSegment){ .offset = header->p_offset,
-                                                .file_len = header->p_filesz,
-                                                .address = header->p_paddr,
-                                                .virtual_address = header->p_vaddr,
-                                                .memory_len = header->p_memsz };
+  elf->loads[elf->n_loads++] = (VmmElfSegment) { .offset = header->p_offset,
+                                                 .file_len = header->p_filesz,
+                                                 .address = header->p_paddr,
+                                                 .virtual_address = header->p_vaddr,
+                                                 .memory_len = header->p_memsz };
   return TRUE;
 }
 
 static void
 elfi_widen (const Elf32_Phdr *narrow, Elf64_Phdr *wide)
 {
-  *wide = (Elf64_Phdr){ .p_type = GUINT32_FROM_LE (narrow->p_type),
-                        .p_offset = GUINT32_FROM_LE (narrow->p_offset),
-                        .p_vaddr = GUINT32_FROM_LE (narrow->p_vaddr),
-                        .p_paddr = GUINT32_FROM_LE (narrow->p_paddr),
-                        .p_filesz = GUINT32_FROM_LE (narrow->p_filesz),
-                        .p_memsz = GUINT32_FROM_LE (narrow->p_memsz) };
+  *wide = (Elf64_Phdr) { .p_type = GUINT32_FROM_LE (narrow->p_type),
+                         .p_offset = GUINT32_FROM_LE (narrow->p_offset),
+                         .p_vaddr = GUINT32_FROM_LE (narrow->p_vaddr),
+                         .p_paddr = GUINT32_FROM_LE (narrow->p_paddr),
+                         .p_filesz = GUINT32_FROM_LE (narrow->p_filesz),
+                         .p_memsz = GUINT32_FROM_LE (narrow->p_memsz) };
 }
 
 gboolean

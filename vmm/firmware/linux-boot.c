@@ -57,7 +57,8 @@ lboot_put (guint8 *data, gsize offset, guint size, guint32 value)
 gboolean
 vmm_linux_is_image (const guint8 *data, gsize len)
 {
-  return len >= 2 * LBOOT_SECTOR && lboot_get (data, LBOOT_BOOT_FLAG, 2) == 0xaa55 && lboot_get (data, LBOOT_MAGIC, 4) == LBOOT_HDRS;
+  return len >= 2 * LBOOT_SECTOR && lboot_get (data, LBOOT_BOOT_FLAG, 2) == 0xaa55
+         && lboot_get (data, LBOOT_MAGIC, 4) == LBOOT_HDRS;
 }
 
 /* The option vga= is the boot loader's to carry out. */
@@ -80,15 +81,16 @@ lboot_video_mode (const char *cmdline)
         mode = LBOOT_VIDEO_EXTENDED;
       else if (g_str_equal (value, "ask"))
         mode = LBOOT_VIDEO_ASK;
-      else if (g_ascii_string_to_unsigned (g_str_has_prefix (value, "0x") ? value + 2 : value, g_str_has_prefix (value, "0x") ? 16 : 10, 0,
-                                           G_MAXUINT16, &number, NULL))
+      else if (g_ascii_string_to_unsigned (g_str_has_prefix (value, "0x") ? value + 2 : value,
+                                           g_str_has_prefix (value, "0x") ? 16 : 10, 0, G_MAXUINT16, &number, NULL))
         mode = (guint16) number;
     }
   return mode;
 }
 
 static gboolean
-lboot_place_initrd (VmmBootPlan *plan, const VmmBootRequest *request, const guint8 *header, guint version, guint8 *setup, GError **error)
+lboot_place_initrd (VmmBootPlan *plan, const VmmBootRequest *request, const guint8 *header, guint version, guint8 *setup,
+                    GError **error)
 {
   guint64 top = version >= 0x203 ? (guint64) lboot_get (header, LBOOT_INITRD_ADDR_MAX, 4) + 1 : 0x38000000;
   guint64 size = request->modules[0].size;
@@ -130,28 +132,32 @@ vmm_linux_plan (VmmBootPlan *plan, const VmmBootRequest *request, GError **error
   G_STATIC_ASSERT (LBOOT_HEADER_END <= 2 * LBOOT_SECTOR);
   if (version < 0x202 || !(header[LBOOT_LOADFLAGS] & LBOOT_LOADED_HIGH))
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "is a Linux kernel with boot protocol %u.%02u%s; 2.02 and bzImage at least are needed",
-                   version >> 8, version & 0xff, header[LBOOT_LOADFLAGS] & LBOOT_LOADED_HIGH ? "" : " (zImage)");
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                   "is a Linux kernel with boot protocol %u.%02u%s; 2.02 and bzImage at least are needed", version >> 8,
+                   version & 0xff, header[LBOOT_LOADFLAGS] & LBOOT_LOADED_HIGH ? "" : " (zImage)");
       return FALSE;
     }
   kernel_len = (guint64) lboot_get (header, LBOOT_SYSSIZE, version >= 0x204 ? 4 : 2) * 16;
   if (setup_len > LBOOT_MAX_SETUP || setup_len >= request->kernel_len)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT, "is truncated or damaged: %" G_GSIZE_FORMAT " bytes of setup code in %" G_GSIZE_FORMAT " bytes",
-                   setup_len, request->kernel_len);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT,
+                   "is truncated or damaged: %" G_GSIZE_FORMAT " bytes of setup code in %" G_GSIZE_FORMAT " bytes", setup_len,
+                   request->kernel_len);
       return FALSE;
     }
   /* The size is in paragraphs: the last may be incomplete. Before 2.04 the field is too small to tell. */
   if (version >= 0x204 && kernel_len > request->kernel_len - setup_len + 15)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT, "is truncated: it has %" G_GSIZE_FORMAT " bytes of a kernel of %" G_GUINT64_FORMAT,
+      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT,
+                   "is truncated: it has %" G_GSIZE_FORMAT " bytes of a kernel of %" G_GUINT64_FORMAT,
                    request->kernel_len - setup_len, kernel_len);
       return FALSE;
     }
   if (cmdline_len > cmdline_max || cmdline_len >= ROM_LOAD_LOW_END - ROM_LINUX_CMDLINE)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "takes a command line of at most %" G_GSIZE_FORMAT " characters, not %" G_GSIZE_FORMAT,
-                   cmdline_max, cmdline_len);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG,
+                   "takes a command line of at most %" G_GSIZE_FORMAT " characters, not %" G_GSIZE_FORMAT, cmdline_max,
+                   cmdline_len);
       return FALSE;
     }
   if (request->n_modules > 1)

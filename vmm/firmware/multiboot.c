@@ -142,7 +142,8 @@ vmm_multiboot_plan (VmmBootPlan *plan, const VmmBootRequest *request, gsize at, 
   flags = GUINT32_FROM_LE (header.flags);
   if (flags & MBOOT_REQUIRED & ~(guint32) (MBOOT_ALIGN_MODULES | MBOOT_WANT_MEMORY | MBOOT_WANT_VIDEO))
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "wants of its Multiboot loader what ours does not have (flags %08x)", flags);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "wants of its Multiboot loader what ours does not have (flags %08x)",
+                   flags);
       return FALSE;
     }
   plan->kind = ROM_KIND_MULTIBOOT;

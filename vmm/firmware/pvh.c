@@ -24,7 +24,9 @@ static GByteArray *
 pvh_make_info (const VmmBootRequest *request, const guint32 *starts)
 {
   GByteArray *bytes = g_byte_array_new ();
-  PvhInfo info = { .magic = GUINT32_TO_LE (PVH_MAGIC), .version = GUINT32_TO_LE (1), .n_modules = GUINT32_TO_LE (request->n_modules) };
+  PvhInfo info = { .magic = GUINT32_TO_LE (PVH_MAGIC),
+                   .version = GUINT32_TO_LE (1),
+                   .n_modules = GUINT32_TO_LE (request->n_modules) };
   guint modules = sizeof info;
 
   g_byte_array_set_size (bytes, modules + request->n_modules * (guint) sizeof (PvhModule));
@@ -64,8 +66,8 @@ vmm_pvh_plan (VmmBootPlan *plan, const VmmBootRequest *request, const VmmElf *el
 
       if (size > address || ((address - size) & ~(guint64) (PVH_PAGE - 1)) < bottom)
         {
-          g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "does not fit into memory together with %s: give the machine more memory",
-                       request->modules[i].text);
+          g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG,
+                       "does not fit into memory together with %s: give the machine more memory", request->modules[i].text);
           return FALSE;
         }
       address = (address - size) & ~(guint64) (PVH_PAGE - 1);

@@ -9,7 +9,7 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 
 #define COM1 0x3f8
-#define PIC_BASE 0x20  /* vectors of IRQ 0-15 */
+#define PIC_BASE 0x20 /* vectors of IRQ 0-15 */
 #define N_VECTORS 96
 #define LAPIC 0xfee00000
 #define IOAPIC 0xfec00000

@@ -109,7 +109,8 @@ boot_pvh (void)
 
       print_module (read32 (at), read32 (at + 8), (const char *) (unsigned long) read32 (at + 16));
     }
-  check ("boot/pvh-rsdp", info->rsdp != 0 && starts_with ((const char *) (unsigned long) info->rsdp, "RSD PTR "), (u32) info->rsdp, 0);
+  check ("boot/pvh-rsdp", info->rsdp != 0 && starts_with ((const char *) (unsigned long) info->rsdp, "RSD PTR "), (u32) info->rsdp,
+         0);
   return (const char *) (unsigned long) info->cmdline;
 }
 

@@ -77,9 +77,9 @@ test_timers (void)
   outb (0xa1, 0xff);
 
   before = pm_ticks ();
-  write32 (LAPIC + 0x3e0, 0x0b);       /* divide by 1: 1 GHz under KVM */
-  write32 (LAPIC + 0x320, 0x44);       /* one shot */
-  write32 (LAPIC + 0x380, 20000000);   /* 20 ms */
+  write32 (LAPIC + 0x3e0, 0x0b);     /* divide by 1: 1 GHz under KVM */
+  write32 (LAPIC + 0x320, 0x44);     /* one shot */
+  write32 (LAPIC + 0x380, 20000000); /* 20 ms */
   check_pace ("timers/local-apic-fires-once", 0x44, 1, before, 20);
   delay_ms (60); /* interrupts are off: a second one would wait */
   heartbeat_start ();

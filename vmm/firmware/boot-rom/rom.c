@@ -126,8 +126,7 @@ static int
 is_ram (u32 address, u32 length)
 {
   for (u32 i = 0; i < rom_n_e820; i++)
-    if (rom_e820[i].type == 1 && rom_e820[i].base <= address
-        && (u64) address + length <= rom_e820[i].base + rom_e820[i].length)
+    if (rom_e820[i].type == 1 && rom_e820[i].base <= address && (u64) address + length <= rom_e820[i].base + rom_e820[i].length)
       return 1;
   return 0;
 }

@@ -8,11 +8,11 @@
 #define ROM_MAX_PIECES 64
 
 /* Where things are below 1 MiB. The ROM's own: stack below 7C00, code from 8000, work area from 80000. */
-#define ROM_LOAD_LOW 0x10000      /* pieces may lie from here … */
-#define ROM_LOAD_LOW_END 0x80000  /* … to here, and from 1 MiB */
-#define ROM_WORK 0x80000          /* fw_cfg's directory, the plan */
+#define ROM_LOAD_LOW 0x10000     /* pieces may lie from here … */
+#define ROM_LOAD_LOW_END 0x80000 /* … to here, and from 1 MiB */
+#define ROM_WORK 0x80000         /* fw_cfg's directory, the plan */
 #define ROM_WORK_END 0x90000
-#define ROM_INFO 0x90000          /* what a Multiboot or PVH kernel is told; the memory map follows it */
+#define ROM_INFO 0x90000 /* what a Multiboot or PVH kernel is told; the memory map follows it */
 #define ROM_INFO_END 0x9f000
 #define ROM_INFO_MAX 0xa000
 
