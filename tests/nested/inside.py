@@ -39,6 +39,9 @@ def wait(what, condition, timeout):
 class Machine:
     def __init__(self, name, *options):
         self.name = name
+        if lodge("show", name, check=False):  # left by a first try
+            lodge("stop", name, "--force", "--wait", check=False)
+            lodge("delete", name)
         lodge("create", name, *options)
         self.bundle = os.path.join(DATA, "lodge/machines", name + ".lodge")
 
@@ -232,6 +235,7 @@ def check_same_content_as_qemu():
 def check_full_disk_pauses_and_goes_on():
     """The guest writes for ever to a qcow2 on a small file system."""
     os.makedirs("/tmp/small", exist_ok=True)
+    run("umount", "-q", "/tmp/small", check=False)
     run("mount", "-t", "tmpfs", "-o", "size=24M", "small", "/tmp/small")
     run("qemu-img", "create", "-q", "-f", "qcow2", "/tmp/small/disk.qcow2", "64M")
     with Machine("full", "--disk", "0", "--memory", "16", "--set", "machine.firmware-image=/share/writer.bin", "--set",
