@@ -5,6 +5,7 @@
 #include "engine/bundle.h"
 #include "engine/setting-list.h"
 #include "media/os.h"
+#include "model/host.h"
 #include "model/machine-spec.h"
 
 #include <gio/gio.h>
@@ -189,8 +190,17 @@ lodge_cli_create (LodgeCliCall *call)
   status = lccr_apply_sources (call, spec);
   if (status != 0)
     return status;
-  lodge_machine_spec_prepare_async (spec, NULL, lodge_cli_wait_cb, &wait);
-  lodge_machine_spec_prepare_finish (spec, lodge_cli_wait (&wait), NULL);
+  /* The database of systems takes a second to read: only for who asks for one, or for a disc that may have one. */
+  if (os_id != NULL || lodge_machine_spec_get_source (spec) == LODGE_SOURCE_ISO)
+    {
+      lodge_machine_spec_prepare_async (spec, NULL, lodge_cli_wait_cb, &wait);
+      lodge_machine_spec_prepare_finish (spec, lodge_cli_wait (&wait), NULL);
+    }
+  else
+    {
+      lodge_host_refresh_async (lodge_host_get_default (), NULL, lodge_cli_wait_cb, &wait);
+      lodge_host_refresh_finish (lodge_host_get_default (), lodge_cli_wait (&wait), NULL);
+    }
 
   if (g_strcmp0 (os_id, "list") == 0)
     return lccr_list_systems ();

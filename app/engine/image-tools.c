@@ -5,6 +5,7 @@
 #include "engine/bundle.h"
 
 #include <glib/gi18n.h>
+#include <glib/gstdio.h>
 #include <vmm.h>
 
 gboolean
@@ -23,6 +24,7 @@ lodge_image_probe (const char *path, char **ret_backing, GError **error)
 {
   GError *local = NULL;
   g_autoptr (VmmImageInfo) info = vmm_image_probe (path, &local);
+  GStatBuf st;
 
   if (info == NULL)
     {
@@ -31,9 +33,9 @@ lodge_image_probe (const char *path, char **ret_backing, GError **error)
       g_propagate_error (error, lodge_bundle_error_from_engine (local, sentence));
       return 0;
     }
-  if (info->size_bytes == 0)
+  if (info->size_bytes < LODGE_SECTOR_BYTES || g_stat (path, &st) < 0 || st.st_size < LODGE_SECTOR_BYTES)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is empty."), path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is too small to be a disk."), path);
       return 0;
     }
   *ret_backing = g_strdup (info->backing_path);

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-#define LODGE_DISK_MINIMUM_BYTES ((guint64) 1 << 20) /* what vmm_image_create() allows */
-#define LODGE_DISK_MAXIMUM_BYTES ((guint64) 64 << 40)
+#define LODGE_SECTOR_BYTES 512
+#define LODGE_DISK_MAXIMUM_BYTES ((guint64) 64 << 40) /* what vmm_image_create() allows */
 
 /** lodge_image_create_qcow2: A new empty image. Errors: LODGE_ERROR_*. */
 gboolean lodge_image_create_qcow2 (const char *path, guint64 size_bytes, GError **error);

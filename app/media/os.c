@@ -178,13 +178,17 @@ char *
 lodge_os_identify_media (const char *path, GCancellable *cancellable, char **ret_name)
 {
   g_autofree char *uri = g_filename_to_uri (path, NULL, NULL);
+  /* libosinfo runs a main loop in this call: it must not be the main thread's. */
+  g_autoptr (GMainContext) context = g_main_context_new ();
   g_autoptr (OsinfoMedia) media = NULL;
   g_autoptr (OsinfoOs) os = NULL;
   char *id = NULL;
 
   /* No flag: discs that do not start have a system on them too. */
+  g_main_context_push_thread_default (context);
   if (uri != NULL)
     media = osinfo_media_create_from_location_with_flags (uri, cancellable, 0, NULL);
+  g_main_context_pop_thread_default (context);
   if (media == NULL)
     return NULL;
   g_mutex_lock (&loss_lock);
@@ -211,7 +215,7 @@ static const struct {
   { "^d-live ([0-9]+)[. ]", "debian\\1", "Debian \\1" },
   { "^Ubuntu(?:-Server|-Studio)? ([0-9]+\\.[0-9]+)", "ubuntu\\1", "Ubuntu \\1" },
   { "^(?:K|X|L)ubuntu ([0-9]+\\.[0-9]+)", "ubuntu\\1", "Ubuntu \\1" },
-  { "^Fedora-[A-Za-z-]+-([0-9]+)", "fedora\\1", "Fedora Linux \\1" },
+  { "^Fedora-(?:[A-Za-z]+-)*(?:x86_64-)?([0-9]+)(?:-|$)", "fedora\\1", "Fedora Linux \\1" },
   { "^RHEL-([0-9]+)-([0-9]+)", "rhel\\1.\\2", "Red Hat Enterprise Linux \\1.\\2" },
   { "^CentOS-Stream-([0-9]+)", "centos-stream\\1", "CentOS Stream \\1" },
   { "^AlmaLinux-([0-9]+)", "almalinux\\1", "AlmaLinux \\1" },

@@ -5,7 +5,7 @@
  * Each field that a system's defaults can set remembers whether somebody set it by hand. The settings that go over the defaults are
  * kept as a list and laid over the generated machine.conf, which the engine's own check judges as a whole.
  */
-#include "model/machine-spec.h"
+#include "model/machine-spec-private.h"
 
 #include "engine/bundle.h"
 #include "engine/image-tools.h"
@@ -18,40 +18,6 @@
 #include <glib/gi18n.h>
 #include <string.h>
 #include <sys/statvfs.h>
-
-#define LSPC_MIB ((guint64) 1 << 20)
-#define LSPC_NAME_MAX 100             /* characters */
-#define LSPC_NAME_BYTES_MAX 200       /* bytes: a file name has at most 255 */
-#define LSPC_MEMORY_MIN 4             /* MiB, the engine's own limit */
-#define LSPC_DEFAULT_MEMORY 2048      /* MiB */
-#define LSPC_DEFAULT_DISK (20 * 1024) /* MiB */
-
-typedef enum { LSPC_HAND_NAME = 1, LSPC_HAND_OS = 2, LSPC_HAND_MEMORY = 4, LSPC_HAND_CPUS = 8, LSPC_HAND_DISK = 16 } LspcHand;
-
-typedef struct {
-  char *group, *key, *value; /* value: (nullable): remove the key */
-} LspcOverride;
-
-struct _LodgeMachineSpec {
-  GObject parent_instance;
-  LodgeLibrary *library;
-  LodgeSource source;
-  char *name, *path, *initrd, *kernel_args, *os_id, *firmware;
-  gboolean link_image;
-  guint memory_mib, cpus;
-  guint64 disk_mib, free_disk_mib;
-  LspcHand by_hand;
-  GPtrArray *overrides;
-
-  LodgeMediaInfo *media; /* (nullable) */
-  char *media_problem;   /* (nullable) */
-  GCancellable *detecting;
-  GPtrArray *detect_tasks; /* GTask: wait for the detection */
-
-  char *problems[LODGE_N_SPEC_FIELDS];
-  char *hint;
-  gboolean valid;
-};
 
 enum {
   PROP_0,
@@ -80,8 +46,6 @@ G_DEFINE_ENUM_TYPE (LodgeSource, lodge_source, G_DEFINE_ENUM_VALUE (LODGE_SOURCE
                     G_DEFINE_ENUM_VALUE (LODGE_SOURCE_IMAGE, "image"), G_DEFINE_ENUM_VALUE (LODGE_SOURCE_KERNEL, "kernel"),
                     G_DEFINE_ENUM_VALUE (LODGE_SOURCE_EMPTY, "empty"))
 
-static void lspc_judge (LodgeMachineSpec *self);
-
 static void
 lspc_notify (LodgeMachineSpec *self, guint prop)
 {
@@ -97,88 +61,6 @@ lspc_override_free (gpointer data)
   g_free (override->key);
   g_free (override->value);
   g_free (override);
-}
-
-/* --- Limits and advice --------------------------------------------------------------------------------------------------------- */
-
-static LodgeOs *
-lspc_get_os (LodgeMachineSpec *self)
-{
-  return self->os_id != NULL ? lodge_os_database_find_similar (lodge_os_database_get_default (), self->os_id) : NULL;
-}
-
-guint
-lodge_machine_spec_get_maximum_memory_mib (LodgeMachineSpec *self)
-{
-  return (guint) MIN (lodge_host_get_memory_bytes (lodge_host_get_default ()) / LSPC_MIB, 1024 * 1024);
-}
-
-guint
-lodge_machine_spec_get_minimum_memory_mib (LodgeMachineSpec *self)
-{
-  LodgeOs *os = lspc_get_os (self);
-  guint64 wanted = os != NULL ? lodge_os_get_minimum_memory_bytes (os) / LSPC_MIB : 0;
-
-  return (guint) CLAMP (wanted, LSPC_MEMORY_MIN, lodge_machine_spec_get_maximum_memory_mib (self));
-}
-
-guint
-lodge_machine_spec_get_recommended_memory_mib (LodgeMachineSpec *self)
-{
-  LodgeOs *os = lspc_get_os (self);
-  guint64 wanted = os != NULL ? lodge_os_get_recommended_memory_bytes (os) / LSPC_MIB : 0;
-  guint half = lodge_machine_spec_get_maximum_memory_mib (self) / 2;
-
-  if (wanted == 0 && os != NULL)
-    wanted = lodge_os_get_minimum_memory_bytes (os) / LSPC_MIB * 2;
-  if (wanted == 0)
-    wanted = LSPC_DEFAULT_MEMORY;
-  wanted = MIN (wanted, half); /* the host needs some too */
-  return (guint) MAX (wanted, lodge_machine_spec_get_minimum_memory_mib (self));
-}
-
-guint
-lodge_machine_spec_get_maximum_cpus (LodgeMachineSpec *self)
-{
-  return lodge_host_get_max_cpus (lodge_host_get_default ());
-}
-
-guint
-lodge_machine_spec_get_recommended_cpus (LodgeMachineSpec *self)
-{
-  LodgeOs *os = lspc_get_os (self);
-  guint wanted = os != NULL ? lodge_os_get_recommended_cpus (os) : 0;
-
-  return MIN (wanted > 0 ? wanted : 2, lodge_host_get_cpus (lodge_host_get_default ()));
-}
-
-guint64
-lodge_machine_spec_get_minimum_disk_mib (LodgeMachineSpec *self)
-{
-  LodgeOs *os = lspc_get_os (self);
-
-  return MAX (1, os != NULL ? lodge_os_get_minimum_disk_bytes (os) / LSPC_MIB : 0);
-}
-
-guint64
-lodge_machine_spec_get_recommended_disk_mib (LodgeMachineSpec *self)
-{
-  LodgeOs *os = lspc_get_os (self);
-  guint64 wanted = os != NULL ? lodge_os_get_recommended_disk_bytes (os) / LSPC_MIB : 0;
-
-  return MAX (wanted > 0 ? wanted : LSPC_DEFAULT_DISK, lodge_machine_spec_get_minimum_disk_mib (self));
-}
-
-guint64
-lodge_machine_spec_get_maximum_disk_mib (LodgeMachineSpec *self)
-{
-  return LODGE_DISK_MAXIMUM_BYTES / LSPC_MIB;
-}
-
-guint64
-lodge_machine_spec_get_free_disk_mib (LodgeMachineSpec *self)
-{
-  return self->free_disk_mib;
 }
 
 /* --- Defaults ------------------------------------------------------------------------------------------------------------------ */
@@ -238,7 +120,7 @@ lspc_apply_defaults (LodgeMachineSpec *self)
       self->disk_mib = disk_mib;
       lspc_notify (self, PROP_DISK_MIB);
     }
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 /* --- Detection ----------------------------------------------------------------------------------------------------------------- */
@@ -302,183 +184,19 @@ lspc_detect (LodgeMachineSpec *self)
   lspc_apply_defaults (self);
 }
 
-/* --- Judgement ----------------------------------------------------------------------------------------------------------------- */
-
-static char *
-lspc_judge_name (LodgeMachineSpec *self)
-{
-  g_autofree char *path = NULL;
-  g_autofree char *free_name = NULL;
-
-  if (self->name == NULL || *self->name == '\0')
-    return g_strdup (_("The machine needs a name."));
-  if (!g_utf8_validate (self->name, -1, NULL))
-    return g_strdup (_("The name is not valid UTF-8."));
-  if (g_utf8_strlen (self->name, -1) > LSPC_NAME_MAX || strlen (self->name) > LSPC_NAME_BYTES_MAX)
-    return g_strdup_printf (_("The name is longer than %d characters."), LSPC_NAME_MAX);
-  if (self->name[0] == '.')
-    return g_strdup (_("The name must not begin with a dot."));
-  for (const char *p = self->name; *p != '\0'; p = g_utf8_next_char (p))
-    if (*p == '/' || !g_unichar_isprint (g_utf8_get_char (p)))
-      return g_strdup (_("The name must not contain “/” or invisible characters."));
-  if (g_ascii_isspace (self->name[0]) || g_ascii_isspace (self->name[strlen (self->name) - 1]))
-    return g_strdup (_("The name must not begin or end with a space."));
-  path = lodge_make_dup_path (lodge_library_get_directory (self->library), self->name);
-  free_name = lodge_library_dup_free_name (self->library, self->name);
-  if (!g_str_equal (free_name, self->name) || g_file_test (path, G_FILE_TEST_EXISTS))
-    return g_strdup_printf (_("There is already a machine “%s”."), self->name);
-  return NULL;
-}
-
-static char *
-lspc_judge_file (const char *path, const char *if_missing)
-{
-  g_autoptr (GError) error = NULL;
-
-  if (path == NULL)
-    return g_strdup (if_missing);
-  if (!lodge_bundle_check_file (path, &error))
-    return lodge_error_split (error->message, NULL);
-  return NULL;
-}
-
-static char *
-lspc_judge_path (LodgeMachineSpec *self)
-{
-  const char *if_missing = self->source == LODGE_SOURCE_ISO     ? _("Choose a disc image.")
-                           : self->source == LODGE_SOURCE_IMAGE ? _("Choose a disk image.")
-                                                                : _("Choose a kernel file.");
-  char *problem;
-
-  if (self->source == LODGE_SOURCE_EMPTY)
-    return NULL;
-  problem = lspc_judge_file (self->path, if_missing);
-  if (problem == NULL && self->source == LODGE_SOURCE_ISO)
-    problem = g_strdup (self->media_problem);
-  return problem;
-}
-
-static char *
-lspc_judge_memory (LodgeMachineSpec *self)
-{
-  guint maximum = lodge_machine_spec_get_maximum_memory_mib (self);
-
-  if (self->memory_mib < LSPC_MEMORY_MIN)
-    return g_strdup_printf (_("A machine needs at least %d MiB of memory."), LSPC_MEMORY_MIN);
-  if (self->memory_mib > maximum)
-    return g_strdup_printf (_("This computer has only %u MiB of memory."), maximum);
-  return NULL;
-}
-
-static char *
-lspc_judge_cpus (LodgeMachineSpec *self)
-{
-  guint maximum = lodge_machine_spec_get_maximum_cpus (self);
-
-  if (self->cpus < 1)
-    return g_strdup (_("A machine needs at least one processor."));
-  if (self->cpus > maximum)
-    return g_strdup_printf (_("A machine can have at most %u processors on this computer."), maximum);
-  return NULL;
-}
-
-static char *
-lspc_judge_disk (LodgeMachineSpec *self)
-{
-  if (self->disk_mib > lodge_machine_spec_get_maximum_disk_mib (self))
-    return g_strdup_printf (_("A disk can have at most %d TiB."), (int) (LODGE_DISK_MAXIMUM_BYTES >> 40));
-  if (self->source == LODGE_SOURCE_IMAGE && (self->by_hand & LSPC_HAND_DISK) && self->disk_mib > 0)
-    return g_strdup (_("The disk has the size of its image."));
-  return NULL;
-}
-
-static char *
-lspc_dup_hint (LodgeMachineSpec *self)
-{
-  LodgeOs *os = lspc_get_os (self);
-  guint64 available = lodge_host_get_available_bytes (lodge_host_get_default ()) / LSPC_MIB;
-
-  if (self->media != NULL && !lodge_media_info_get_boots_bios (self->media))
-    return lodge_media_info_get_boots_uefi (self->media)
-               ? g_strdup (_("This disc starts only with UEFI firmware, which the machine does not have."))
-               : g_strdup (_("A computer cannot start from this disc."));
-  if (os != NULL && lodge_os_get_needs_uefi (os))
-    return g_strdup_printf (_("%s needs UEFI firmware, which the machine does not have."), lodge_os_get_name (os));
-  if (os != NULL && self->memory_mib < lodge_machine_spec_get_minimum_memory_mib (self))
-    return g_strdup_printf (_("%s wants at least %u MiB of memory."), lodge_os_get_name (os),
-                            lodge_machine_spec_get_minimum_memory_mib (self));
-  if (available > 0 && self->memory_mib > available)
-    return g_strdup_printf (_("Only %u MiB of memory are free on this computer now."), (guint) available);
-  if (self->cpus > lodge_host_get_cpus (lodge_host_get_default ()))
-    return g_strdup_printf (_("This computer has only %u processors; the machine will be slow with more."),
-                            lodge_host_get_cpus (lodge_host_get_default ()));
-  return NULL;
-}
-
-static GKeyFile *lspc_build (LodgeMachineSpec *self);
-
-static char *
-lspc_judge_settings (LodgeMachineSpec *self)
-{
-  g_autoptr (GKeyFile) conf = NULL;
-  g_autoptr (LodgeBundle) bundle = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *data = NULL;
-  gsize size;
-
-  if (self->overrides->len == 0)
-    return NULL; /* what we write ourselves is right */
-  conf = lspc_build (self);
-  data = g_key_file_to_data (conf, &size, NULL);
-  bundle = lodge_bundle_new_from_data (lodge_library_get_directory (self->library), data, size, &error);
-  return bundle == NULL ? g_strdup (error->message) : NULL;
-}
-
-static void
-lspc_judge (LodgeMachineSpec *self)
-{
-  char *(*const judges[LODGE_N_SPEC_FIELDS]) (LodgeMachineSpec *) = {
-    [LODGE_SPEC_NAME] = lspc_judge_name, [LODGE_SPEC_PATH] = lspc_judge_path, [LODGE_SPEC_MEMORY] = lspc_judge_memory,
-    [LODGE_SPEC_CPUS] = lspc_judge_cpus, [LODGE_SPEC_DISK] = lspc_judge_disk,
-  };
-  g_autofree char *hint = lspc_dup_hint (self);
-  gboolean valid = self->detecting == NULL;
-
-  for (guint i = 0; i < LODGE_N_SPEC_FIELDS; i++)
-    {
-      g_clear_pointer (&self->problems[i], g_free);
-      if (judges[i] != NULL)
-        self->problems[i] = judges[i](self);
-    }
-  if (self->source == LODGE_SOURCE_KERNEL && self->initrd != NULL)
-    self->problems[LODGE_SPEC_INITRD] = lspc_judge_file (self->initrd, NULL);
-  if (self->problems[LODGE_SPEC_NAME] == NULL)
-    self->problems[LODGE_SPEC_SETTINGS] = lspc_judge_settings (self);
-  for (guint i = 0; i < LODGE_N_SPEC_FIELDS; i++)
-    valid &= self->problems[i] == NULL;
-
-  if (g_set_str (&self->hint, hint))
-    lspc_notify (self, PROP_HINT);
-  if (self->valid != valid)
-    {
-      self->valid = valid;
-      lspc_notify (self, PROP_VALID);
-    }
-}
-
 const char *
 lodge_machine_spec_get_problem (LodgeMachineSpec *self, LodgeSpecField field)
 {
   g_return_val_if_fail ((guint) field < LODGE_N_SPEC_FIELDS, NULL);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
   return self->problems[field];
 }
 
 /* --- machine.conf -------------------------------------------------------------------------------------------------------------- */
 
 /* The configuration of the machine as it stands; the image of a copied disk is filled in when its name is known. */
-static GKeyFile *
-lspc_build (LodgeMachineSpec *self)
+GKeyFile *
+_lodge_machine_spec_build (LodgeMachineSpec *self)
 {
   GKeyFile *conf = g_key_file_new ();
   g_autofree char *uuid = g_uuid_string_random ();
@@ -536,7 +254,7 @@ lspc_build (LodgeMachineSpec *self)
 gboolean
 lodge_machine_spec_set_setting (LodgeMachineSpec *self, const char *group, const char *key, const char *value, GError **error)
 {
-  g_autoptr (GKeyFile) conf = lspc_build (self);
+  g_autoptr (GKeyFile) conf = _lodge_machine_spec_build (self);
   g_autofree char *class_name = g_key_file_get_string (conf, group, "class", NULL);
   gboolean is_plain = g_str_equal (group, "machine") || g_str_equal (group, "kernel");
   LspcOverride *override;
@@ -557,7 +275,7 @@ lodge_machine_spec_set_setting (LodgeMachineSpec *self, const char *group, const
   override->key = g_strdup (key);
   override->value = g_strdup (value);
   g_ptr_array_add (self->overrides, override);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
   return TRUE;
 }
 
@@ -615,7 +333,7 @@ lodge_machine_spec_create_async (LodgeMachineSpec *self, LodgeOperation *operati
   LodgeMakeJob *job;
 
   g_task_set_source_tag (task, lodge_machine_spec_create_async);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
   for (guint i = 0; i < LODGE_N_SPEC_FIELDS; i++)
     if (self->problems[i] != NULL)
       {
@@ -627,7 +345,7 @@ lodge_machine_spec_create_async (LodgeMachineSpec *self, LodgeOperation *operati
   job = g_new0 (LodgeMakeJob, 1);
   job->directory = g_strdup (lodge_library_get_directory (self->library));
   job->name = g_strdup (self->name);
-  job->conf = lspc_build (self);
+  job->conf = _lodge_machine_spec_build (self);
   job->image_path = copies ? g_strdup (self->path) : NULL;
   if (self->source != LODGE_SOURCE_IMAGE)
     {
@@ -792,7 +510,7 @@ lodge_machine_spec_set_name (LodgeMachineSpec *self, const char *name)
     return;
   self->by_hand |= LSPC_HAND_NAME;
   lspc_notify (self, PROP_NAME);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 /* Paths are absolute in machine.conf, whatever the caller's directory. */
@@ -831,7 +549,7 @@ lodge_machine_spec_set_initrd (LodgeMachineSpec *self, const char *path)
   if (!lspc_set_path (&self->initrd, path))
     return;
   lspc_notify (self, PROP_INITRD);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 const char *
@@ -860,7 +578,7 @@ lodge_machine_spec_set_link_image (LodgeMachineSpec *self, gboolean link_image)
     return;
   self->link_image = link_image;
   lspc_notify (self, PROP_LINK_IMAGE);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 const char *
@@ -893,7 +611,7 @@ lodge_machine_spec_set_memory_mib (LodgeMachineSpec *self, guint memory_mib)
   self->memory_mib = memory_mib;
   self->by_hand |= LSPC_HAND_MEMORY;
   lspc_notify (self, PROP_MEMORY_MIB);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 guint
@@ -910,7 +628,7 @@ lodge_machine_spec_set_cpus (LodgeMachineSpec *self, guint cpus)
   self->cpus = cpus;
   self->by_hand |= LSPC_HAND_CPUS;
   lspc_notify (self, PROP_CPUS);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 guint64
@@ -927,7 +645,7 @@ lodge_machine_spec_set_disk_mib (LodgeMachineSpec *self, guint64 disk_mib)
   self->disk_mib = disk_mib;
   self->by_hand |= LSPC_HAND_DISK;
   lspc_notify (self, PROP_DISK_MIB);
-  lspc_judge (self);
+  _lodge_machine_spec_judge (self);
 }
 
 LodgeMediaInfo *
