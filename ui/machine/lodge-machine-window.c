@@ -36,7 +36,8 @@ struct _LodgeMachineWindow {
   GtkWidget *paused_box;
   AdwStatusPage *off_page;
   GtkWidget *off_details_button;
-  AdwStatusPage *failed_page;
+  GtkWidget *failed_box;
+  GtkLabel *failed_label;
   GtkWidget *failed_details_button;
 
   LodgeMachine *machine;
@@ -60,16 +61,28 @@ lmwin_grab (LodgeMachineWindow *self)
     lodge_display_grab (self->display);
 }
 
-static void
-lmwin_update_page (LodgeMachineWindow *self, AdwStatusPage *page, GtkWidget *details_button)
+/* What the machine has to say: its sentence, and whether there is more behind a button. */
+static char *
+lmwin_dup_message (LodgeMachineWindow *self, GtkWidget *details_button)
 {
   const char *message = lodge_machine_get_message (self->machine);
   g_autofree char *details = NULL;
-  g_autofree char *sentence = message != NULL ? lodge_error_split (message, &details) : NULL;
-  g_autofree char *escaped = sentence != NULL ? g_markup_escape_text (sentence, -1) : NULL;
+  char *sentence = message != NULL ? lodge_error_split (message, &details) : NULL;
 
-  adw_status_page_set_description (page, escaped);
   gtk_widget_set_visible (details_button, details != NULL);
+  return sentence;
+}
+
+static void
+lmwin_update_messages (LodgeMachineWindow *self)
+{
+  g_autofree char *off = lmwin_dup_message (self, self->off_details_button);
+  g_autofree char *failed = lmwin_dup_message (self, self->failed_details_button);
+  g_autofree char *escaped = off != NULL ? g_markup_escape_text (off, -1) : NULL;
+
+  adw_status_page_set_description (self->off_page, escaped);
+  gtk_label_set_label (self->failed_label, failed != NULL ? failed : "");
+  gtk_widget_set_visible (GTK_WIDGET (self->failed_label), failed != NULL);
 }
 
 static void
@@ -106,7 +119,8 @@ on_machine_changed_cb (LodgeMachineWindow *self)
   lodge_display_set_console (self->display, console);
   lodge_display_set_interactive (self->display, state == LODGE_MACHINE_STATE_RUNNING);
   gtk_widget_set_visible (self->paused_box, state == LODGE_MACHINE_STATE_PAUSED);
-  if (state == LODGE_MACHINE_STATE_PAUSED)
+  gtk_widget_set_visible (self->failed_box, state == LODGE_MACHINE_STATE_FAILED);
+  if (state == LODGE_MACHINE_STATE_PAUSED || state == LODGE_MACHINE_STATE_FAILED)
     gtk_widget_add_css_class (GTK_WIDGET (self->display), "still");
   else
     gtk_widget_remove_css_class (GTK_WIDGET (self->display), "still");
@@ -125,20 +139,17 @@ on_machine_changed_cb (LodgeMachineWindow *self)
       break;
     case LODGE_MACHINE_STATE_RUNNING:
     case LODGE_MACHINE_STATE_PAUSED:
-      page = "screen";
-      break;
     case LODGE_MACHINE_STATE_FAILED:
-    case LODGE_MACHINE_STATE_BROKEN:
-      lmwin_update_page (self, self->failed_page, self->failed_details_button);
-      page = "failed";
+      page = "screen"; /* the last one, where it does not move */
       break;
+    case LODGE_MACHINE_STATE_BROKEN:
     case LODGE_MACHINE_STATE_OFF:
     default:
-      lmwin_update_page (self, self->off_page, self->off_details_button);
       page = "off";
       break;
     }
   gtk_stack_set_visible_child_name (self->stack, page);
+  lmwin_update_messages (self);
   lmwin_update_banner (self);
 
   if (state == self->last_state)
@@ -530,7 +541,8 @@ lodge_machine_window_class_init (LodgeMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, paused_box);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, off_page);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, off_details_button);
-  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, failed_page);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, failed_box);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, failed_label);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, failed_details_button);
   gtk_widget_class_bind_template_callback (widget_class, on_grabbed_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_menu_toggled_cb);
