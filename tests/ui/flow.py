@@ -57,6 +57,18 @@ def downloads():
     screenshot("flow-source")
 
 
+@run.check("/flow/wizard/one-source-is-chosen-at-a-time")
+def one_source():
+    to_front(manager.pid)
+    for key, chosen in (("alt+k", "Kernel"), ("alt+i", "Disk Image"), ("alt+o", "Nothing"), ("alt+d", "Disc Image")):
+        xdotool("key", key)
+
+        def only():
+            return [n for n in ("Disc Image", "Disk Image", "Kernel", "Nothing") if lodgeui.is_checked(main.find("radio", n))] == [chosen]
+
+        wait_for(only, 5, f"it is not {chosen} alone that is chosen")
+
+
 @run.check("/flow/wizard/says-what-is-wrong-with-a-file")
 def wrong_file():
     main.fill("ISO File", "/nowhere/at-all.iso")

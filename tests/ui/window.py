@@ -193,6 +193,23 @@ def damage():
     wait_for(middle, 5, "the picture is not what was drawn")
 
 
+@run.check("/window/picture/original-size-by-its-shortcut")
+def original():
+    # Larger than the window: fitted, the display is as wide as the window; at its original size it is as wide as the picture.
+    driver.say("size 1600 1200")
+    time.sleep(0.5)
+    give = ("keydown", "Control_L", "keydown", "Alt_L", "keyup", "Alt_L", "keyup", "Control_L")
+    xdotool(*give)
+    wait_for(lambda: driver.ask("grabbed") == [0], 5, "the guest still has the keyboard")
+    fitted = driver.ask("where")[2]
+    xdotool("key", "ctrl+1")
+    wait_for(lambda: driver.ask("where")[2] == 1600, 5, lambda: f"the display is {driver.ask('where')}")
+    xdotool("key", "ctrl+0")
+    wait_for(lambda: driver.ask("where")[2] == fitted, 5, lambda: f"the display is {driver.ask('where')}")
+    driver.say("size 1024 768")
+    driver.drain()
+
+
 @run.check("/window/picture/a-still-one-is-polled-slowly")
 def still():
     time.sleep(2)

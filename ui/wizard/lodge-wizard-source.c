@@ -118,6 +118,9 @@ on_source_toggled_cb (LodgeWizardSource *self)
                        : gtk_check_button_get_active (self->kernel_check) ? LODGE_SOURCE_KERNEL
                                                                           : LODGE_SOURCE_EMPTY;
 
+  /* A choice tells twice: the old button goes off, and only then the new one on. In between nothing is chosen. */
+  if (source == LODGE_SOURCE_EMPTY && !gtk_check_button_get_active (self->empty_check))
+    return;
   if (self->spec == NULL || self->updating || source == lodge_machine_spec_get_source (self->spec))
     return;
   self->updating = TRUE;
