@@ -31,7 +31,7 @@ main_run_machine (int argc, char **argv)
     }
   if (bundle == NULL || *bundle == '\0')
     {
-      g_printerr (_("Usage: lodge machine FOLDER [--headless]"));
+      g_printerr (_ ("Usage: lodge machine FOLDER [--headless]"));
       g_printerr ("\n");
       return 2;
     }

@@ -181,7 +181,9 @@ test_files_are_judged (void)
     const char *path;
     int code;
   } cases[] = {
-    { missing, LODGE_ERROR_NOT_FOUND }, { test_directory (), LODGE_ERROR_INVALID }, { "/dev/zero", LODGE_ERROR_INVALID },
+    { missing, LODGE_ERROR_NOT_FOUND },
+    { test_directory (), LODGE_ERROR_INVALID },
+    { "/dev/zero", LODGE_ERROR_INVALID },
     { empty, LODGE_ERROR_INVALID },
   };
 

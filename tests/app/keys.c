@@ -27,7 +27,9 @@ test_single_characters (void)
   static const struct {
     const char *name;
     guint code;
-  } cases[] = { { "a", KEY_A }, { "Z", KEY_Z }, { "0", KEY_0 }, { ";", KEY_SEMICOLON }, { "f12", KEY_F12 }, { "print", KEY_SYSRQ } };
+  } cases[] = {
+    { "a", KEY_A }, { "Z", KEY_Z }, { "0", KEY_0 }, { ";", KEY_SEMICOLON }, { "f12", KEY_F12 }, { "print", KEY_SYSRQ }
+  };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
@@ -61,9 +63,10 @@ test_text_of_us_keyboard (void)
     guint code;
     gboolean shift;
   } cases[] = {
-    { 'a', KEY_A, FALSE }, { 'A', KEY_A, TRUE },      { '1', KEY_1, FALSE },    { '!', KEY_1, TRUE },          { '@', KEY_2, TRUE },
-    { '_', KEY_MINUS, TRUE }, { '"', KEY_APOSTROPHE, TRUE }, { '|', KEY_BACKSLASH, TRUE }, { '~', KEY_GRAVE, TRUE },
-    { '?', KEY_SLASH, TRUE }, { ' ', KEY_SPACE, FALSE },  { '\n', KEY_ENTER, FALSE }, { '\t', KEY_TAB, FALSE },
+    { 'a', KEY_A, FALSE },    { 'A', KEY_A, TRUE },     { '1', KEY_1, FALSE },         { '!', KEY_1, TRUE },
+    { '@', KEY_2, TRUE },     { '_', KEY_MINUS, TRUE }, { '"', KEY_APOSTROPHE, TRUE }, { '|', KEY_BACKSLASH, TRUE },
+    { '~', KEY_GRAVE, TRUE }, { '?', KEY_SLASH, TRUE }, { ' ', KEY_SPACE, FALSE },     { '\n', KEY_ENTER, FALSE },
+    { '\t', KEY_TAB, FALSE },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)

@@ -84,7 +84,8 @@ test_system_sets_what_hands_did_not (Fixture *fixture, gconstpointer data)
     }
   g_assert_cmpstr (lodge_machine_spec_get_name (fixture->spec), ==, "Debian 12");
   g_assert_cmpuint (lodge_machine_spec_get_memory_mib (fixture->spec), ==, 777);
-  g_assert_cmpuint (lodge_machine_spec_get_disk_mib (fixture->spec), ==, lodge_machine_spec_get_recommended_disk_mib (fixture->spec));
+  g_assert_cmpuint (lodge_machine_spec_get_disk_mib (fixture->spec), ==,
+                    lodge_machine_spec_get_recommended_disk_mib (fixture->spec));
   lodge_machine_spec_set_name (fixture->spec, "Mine");
   lodge_machine_spec_set_os_id (fixture->spec, "debian11");
   g_assert_cmpstr (lodge_machine_spec_get_name (fixture->spec), ==, "Mine");
@@ -170,8 +171,8 @@ test_settings_are_judged (Fixture *fixture, gconstpointer data)
   static const struct {
     const char *group, *key, *value;
   } bad[] = {
-    { "machine", "bogus", "1" }, { "machine", "cpus", "0" },  { "nothing0", "key", "1" }, { "new0", "class", "bogus" },
-    { "display0", "colour", "1" }, { "", "a", "b" }, { "a]", "class", "vga" },
+    { "machine", "bogus", "1" },   { "machine", "cpus", "0" }, { "nothing0", "key", "1" }, { "new0", "class", "bogus" },
+    { "display0", "colour", "1" }, { "", "a", "b" },           { "a]", "class", "vga" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)

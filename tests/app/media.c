@@ -96,7 +96,10 @@ test_other_files_are_refused (void)
     const char *path;
     int code;
   } cases[] = {
-    { text, LODGE_ERROR_INVALID }, { missing, LODGE_ERROR_NOT_FOUND }, { test_directory (), LODGE_ERROR_INVALID }, { "/dev/zero", LODGE_ERROR_INVALID },
+    { text, LODGE_ERROR_INVALID },
+    { missing, LODGE_ERROR_NOT_FOUND },
+    { test_directory (), LODGE_ERROR_INVALID },
+    { "/dev/zero", LODGE_ERROR_INVALID },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -225,8 +228,8 @@ test_image_formats (void)
     gsize size;
     const char *name;
   } cases[] = {
-    { 0, "QFI\xfb\0\0\0\3", 8, "qcow2" },  { 0, "KDMV", 4, "vmdk" },     { 0, "# Disk DescriptorFile\n", 22, "vmdk" },
-    { 64, "\x7f\x10\xda\xbe", 4, "vdi" },  { 0, "vhdxfile", 8, "vhdx" }, { 0, "conectix", 8, "vpc" },
+    { 0, "QFI\xfb\0\0\0\3", 8, "qcow2" }, { 0, "KDMV", 4, "vmdk" },        { 0, "# Disk DescriptorFile\n", 22, "vmdk" },
+    { 64, "\x7f\x10\xda\xbe", 4, "vdi" }, { 0, "vhdxfile", 8, "vhdx" },    { 0, "conectix", 8, "vpc" },
     { 4096 - 512, "conectix", 8, "vpc" }, { 0, "\xeb\x63\x90", 3, "raw" },
   };
 

@@ -21,7 +21,8 @@ test_sizes_must_fit (void)
   static const struct {
     int width, height;
     gsize stride;
-  } bad[] = { { 0, 1, 4 }, { 1, 0, 4 }, { -1, 1, 4 }, { 4, 1, 16 }, { 2, 2, 7 }, { 1, 4, 4 }, { 70000, 1, 280000 }, { 1, 2, G_MAXSIZE } };
+  } bad[] = { { 0, 1, 4 }, { 1, 0, 4 }, { -1, 1, 4 },         { 4, 1, 16 },
+              { 2, 2, 7 }, { 1, 4, 4 }, { 70000, 1, 280000 }, { 1, 2, G_MAXSIZE } };
   g_autoptr (LodgePicture) good = lodge_picture_new (bytes, LODGE_PICTURE_RGB888, 2, 2, 6);
 
   g_assert_nonnull (good);

@@ -13,7 +13,7 @@ void
 test_init (int *argc, char ***argv)
 {
   static const char *const variables[][2] = {
-    { "HOME", "home" }, { "XDG_DATA_HOME", "data" }, { "XDG_CONFIG_HOME", "config" }, { "XDG_CACHE_HOME", "cache" },
+    { "HOME", "home" },           { "XDG_DATA_HOME", "data" }, { "XDG_CONFIG_HOME", "config" }, { "XDG_CACHE_HOME", "cache" },
     { "XDG_RUNTIME_DIR", "run" },
   };
 

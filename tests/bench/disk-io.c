@@ -49,7 +49,8 @@ work (void *data)
 
       job->seed = job->seed * 6364136223846793005u + 1442695040888963407u;
       block = (job->random ? job->seed >> 20 : atomic_fetch_add (job->next, 1)) % job->blocks;
-      if ((job->write ? pwrite (job->fd, buffer, BLOCK, (off_t) (block * BLOCK)) : pread (job->fd, buffer, BLOCK, (off_t) (block * BLOCK)))
+      if ((job->write ? pwrite (job->fd, buffer, BLOCK, (off_t) (block * BLOCK))
+                      : pread (job->fd, buffer, BLOCK, (off_t) (block * BLOCK)))
           != (ssize_t) BLOCK)
         exit (1);
       job->done++;
@@ -81,7 +82,7 @@ main (int argc, char **argv)
 
       for (int i = 0; i < threads; i++)
         {
-          jobs[i] = (Job){ fd, write, random, size / BLOCK, 88172645463325252u + (uint64_t) i * 7919, &next, start + seconds, 0 };
+          jobs[i] = (Job) { fd, write, random, size / BLOCK, 88172645463325252u + (uint64_t) i * 7919, &next, start + seconds, 0 };
           pthread_create (&ids[i], NULL, work, &jobs[i]);
         }
       for (int i = 0; i < threads; i++)

@@ -168,15 +168,25 @@ assert_frame (Fixture *f, guint port, guint offset, const char *expected)
 static AhciHostCommand
 read_dma_ext (guint64 lba, guint16 count, guint64 to)
 {
-  return (AhciHostCommand){ .command = 0x25, .device = 0x40, .lba = lba, .count = count,
-                            .pieces = { { to, count * 512u } }, .n_pieces = 1 };
+  return (AhciHostCommand) { .command = 0x25,
+                             .device = 0x40,
+                             .lba = lba,
+                             .count = count,
+                             .pieces = { { to, count * 512u } },
+                             .n_pieces = 1 };
 }
 
 static AhciHostCommand
 queued (gboolean write, guint slot, guint64 lba, guint16 count, guint64 data)
 {
-  return (AhciHostCommand){ .command = write ? 0x61 : 0x60, .device = 0x40, .lba = lba, .feature = count,
-                            .count = (guint16) (slot << 3), .write = write, .pieces = { { data, count * 512u } }, .n_pieces = 1 };
+  return (AhciHostCommand) { .command = write ? 0x61 : 0x60,
+                             .device = 0x40,
+                             .lba = lba,
+                             .feature = count,
+                             .count = (guint16) (slot << 3),
+                             .write = write,
+                             .pieces = { { data, count * 512u } },
+                             .n_pieces = 1 };
 }
 
 /* === Registers === */
@@ -384,8 +394,13 @@ static void
 test_dma_write (Fixture *f, gconstpointer data)
 {
   guint8 bytes[1024], file[1024];
-  AhciHostCommand c = { .command = 0x35, .device = 0x40, .lba = 100, .count = 2, .write = TRUE,
-                        .pieces = { { AHCI_HOST_DATA, 1024 } }, .n_pieces = 1 };
+  AhciHostCommand c = { .command = 0x35,
+                        .device = 0x40,
+                        .lba = 100,
+                        .count = 2,
+                        .write = TRUE,
+                        .pieces = { { AHCI_HOST_DATA, 1024 } },
+                        .n_pieces = 1 };
   int fd = open (f->disk_path, O_RDONLY | O_CLOEXEC);
 
   for (guint i = 0; i < sizeof bytes; i++)
@@ -402,7 +417,11 @@ test_dma_write (Fixture *f, gconstpointer data)
 static void
 test_dma_odd_pieces (Fixture *f, gconstpointer data)
 {
-  AhciHostCommand c = { .command = 0x25, .device = 0x40, .lba = 0, .count = 16, .n_pieces = 5,
+  AhciHostCommand c = { .command = 0x25,
+                        .device = 0x40,
+                        .lba = 0,
+                        .count = 16,
+                        .n_pieces = 5,
                         .pieces = { { AHCI_HOST_DATA, 2 },
                                     { AHCI_HOST_DATA + 0x10002, 510 },
                                     { AHCI_HOST_DATA + 0x20004, 1022 },
@@ -460,7 +479,7 @@ test_dma_outside_ram (Fixture *f, gconstpointer data)
   AhciHostCommand good = read_dma_ext (0, 1, AHCI_HOST_DATA);
 
   c.pieces[0].len = 4096;
-  c.pieces[1] = (AhciHostPiece){ 64u << 20, 4096 }; /* behind the end */
+  c.pieces[1] = (AhciHostPiece) { 64u << 20, 4096 }; /* behind the end */
   c.n_pieces = 2;
   ahci_host_start_port (f->host, DISK);
   ahci_host_issue (f->host, DISK, 0, &c);
@@ -533,7 +552,12 @@ test_dma_short_table (Fixture *f, gconstpointer data)
 static void
 test_pio_frames (Fixture *f, gconstpointer data)
 {
-  AhciHostCommand c = { .command = 0x20, .device = 0x40, .lba = 1, .count = 1, .pieces = { { AHCI_HOST_DATA, 512 } }, .n_pieces = 1 };
+  AhciHostCommand c = { .command = 0x20,
+                        .device = 0x40,
+                        .lba = 1,
+                        .count = 1,
+                        .pieces = { { AHCI_HOST_DATA, 512 } },
+                        .n_pieces = 1 };
 
   ahci_host_start_port (f->host, DISK);
   ahci_host_issue (f->host, DISK, 0, &c);
@@ -630,8 +654,13 @@ test_medium_error (Fixture *f, gconstpointer data)
 static void
 test_full_host_disk (Fixture *f, gconstpointer data)
 {
-  AhciHostCommand c = { .command = 0x35, .device = 0x40, .lba = 100, .count = 1, .write = TRUE,
-                        .pieces = { { AHCI_HOST_DATA, 512 } }, .n_pieces = 1 };
+  AhciHostCommand c = { .command = 0x35,
+                        .device = 0x40,
+                        .lba = 100,
+                        .count = 1,
+                        .write = TRUE,
+                        .pieces = { { AHCI_HOST_DATA, 512 } },
+                        .n_pieces = 1 };
 
   f->fail = -ENOSPC;
   ahci_host_start_port (f->host, DISK);
@@ -699,7 +728,12 @@ test_queue_error (Fixture *f, gconstpointer data)
 {
   AhciHostCommand bad = queued (FALSE, 5, 0x123456, 8, AHCI_HOST_DATA);
   AhciHostCommand good = queued (FALSE, 6, 16, 8, AHCI_HOST_DATA);
-  AhciHostCommand log = { .command = 0x2f, .device = 0x40, .lba = 0x10, .count = 1, .pieces = { { AHCI_HOST_DATA, 512 } }, .n_pieces = 1 };
+  AhciHostCommand log = { .command = 0x2f,
+                          .device = 0x40,
+                          .lba = 0x10,
+                          .count = 1,
+                          .pieces = { { AHCI_HOST_DATA, 512 } },
+                          .n_pieces = 1 };
   guint8 page[512], sum = 0;
 
   ahci_host_start_port (f->host, DISK);

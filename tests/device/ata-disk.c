@@ -173,7 +173,7 @@ test_identify (Fixture *f, gconstpointer data)
   g_assert_cmpuint (id[60] | (guint32) id[61] << 16, ==, SECTORS);
   g_assert_cmpuint (id[100] | (guint32) id[101] << 16, ==, SECTORS);
   g_assert_cmpuint (id[102] | id[103], ==, 0);
-  g_assert_cmpuint (id[75], ==, 31); /* queue depth 32 */
+  g_assert_cmpuint (id[75], ==, 31);             /* queue depth 32 */
   g_assert_cmphex (id[76] & 0x8100, ==, 0x0100); /* NCQ */
   g_assert_cmphex (id[80] & 0x0400, ==, 0x0400); /* ACS-3 */
   g_assert_cmphex (id[83] & 0xf400, ==, 0x7400); /* valid; FLUSH CACHE EXT, FLUSH CACHE, 48 bits */
@@ -188,7 +188,7 @@ test_identify (Fixture *f, gconstpointer data)
   g_assert_cmphex (id[169] & 1, ==, 1);          /* TRIM */
   g_assert_cmphex (id[69] & 0x4020, ==, 0x4020); /* trimmed sectors read as zeros */
   g_assert_cmpuint (id[105], >=, 1);
-  g_assert_cmpuint (id[217], ==, 1);             /* does not rotate */
+  g_assert_cmpuint (id[217], ==, 1); /* does not rotate */
   for (guint i = 0; i < 512; i++)
     sum = (guint8) (sum + ((guint8 *) id)[i]);
   g_assert_cmphex (id[255] & 0xff, ==, 0xa5);
@@ -282,7 +282,12 @@ test_ends (Fixture *f, gconstpointer data)
 static void
 test_lba28_high_bits (Fixture *f, gconstpointer data)
 {
-  AhciHostCommand c = { .command = 0xc8, .device = 0x41, .lba = 0, .count = 1, .pieces = { { AHCI_HOST_DATA, 512 } }, .n_pieces = 1 };
+  AhciHostCommand c = { .command = 0xc8,
+                        .device = 0x41,
+                        .lba = 0,
+                        .count = 1,
+                        .pieces = { { AHCI_HOST_DATA, 512 } },
+                        .n_pieces = 1 };
 
   g_assert_cmphex (ahci_host_run (f->host, 0, &c), ==, NO_SUCH_SECTOR);
 }
@@ -291,8 +296,12 @@ test_lba28_high_bits (Fixture *f, gconstpointer data)
 static void
 test_chs (Fixture *f, gconstpointer data)
 {
-  AhciHostCommand c = { .command = 0x20, .device = 0x03, .lba = 2 << 8 | 4, .count = 1,
-                        .pieces = { { AHCI_HOST_DATA, 512 } }, .n_pieces = 1 };
+  AhciHostCommand c = { .command = 0x20,
+                        .device = 0x03,
+                        .lba = 2 << 8 | 4,
+                        .count = 1,
+                        .pieces = { { AHCI_HOST_DATA, 512 } },
+                        .n_pieces = 1 };
   AhciHostCommand set = { .command = 0x91, .device = 0x03, .count = 17 };
 
   g_assert_cmphex (ahci_host_run (f->host, 0, &c), ==, READY);
@@ -430,7 +439,7 @@ test_trim_refuses (Fixture *f, gconstpointer data)
   g_assert_cmphex (trim (f, 1) & 0xff, ==, 0x51);
   g_assert_cmpuint (f->n_ops[VMM_IO_FALLOCATE], ==, 0); /* none of it */
   g_assert_cmphex (trim (f, 0), ==, ABORTED);
-  g_assert_cmphex (trim (f, 64), ==, ABORTED);                                           /* more than word 105 */
+  g_assert_cmphex (trim (f, 64), ==, ABORTED);                                         /* more than word 105 */
   g_assert_cmphex (ahci_host_ata (f->host, 0, 0x06, 0, 1, 0, 512, TRUE), ==, ABORTED); /* no TRIM bit */
   g_assert_cmphex (ahci_host_ata (f->host, 0, 0x06, 0, 2, 1, 512, TRUE), ==, ABORTED); /* half of the list is missing */
 }

@@ -444,7 +444,7 @@ test_reading (Fixture *f, gconstpointer data)
   /* 00:02:10 to 00:02:12 are blocks 10 and 11. */
   g_assert_cmphex (packet (f, "b9 00 00 00 02 0a 00 02 0c 10", 2 * 2048), ==, OK);
   assert_disc (f, 2 * 2048, 10 * 2048, 0);
-  g_assert_cmphex (packet (f, "28 00 00 00 00 00 00 00 00", 0), ==, OK); /* nothing */
+  g_assert_cmphex (packet (f, "28 00 00 00 00 00 00 00 00", 0), ==, OK);    /* nothing */
   g_assert_cmphex (packet (f, "28 00 00 00 01 f3 00 00 01", 2048), ==, OK); /* the last */
   g_assert_cmphex (packet (f, "28 00 00 00 01 f3 00 00 02", 4096), ==, ILLEGAL_REQUEST);
   g_assert_cmphex (sense (f), ==, 0x50000 | OUT_OF_RANGE);
@@ -521,7 +521,7 @@ test_eject (Fixture *f, gconstpointer data)
   g_assert_cmphex (test_unit_ready (f), ==, NOT_READY);
   g_assert_cmphex (sense (f), ==, 0x20000 | TRAY_OPEN);
   g_assert_cmphex (packet (f, "bd 00 00 00 00 00 00 00 00 08", 8), ==, OK);
-  g_assert_cmphex (reply (f)[1], ==, 0x10); /* door open */
+  g_assert_cmphex (reply (f)[1], ==, 0x10);                  /* door open */
   g_assert_cmphex (packet (f, "1b 00 00 00 03", 0), ==, OK); /* load: the tray closes, empty */
   g_assert_cmphex (test_unit_ready (f), ==, NOT_READY);
   g_assert_cmphex (sense (f), ==, 0x20000 | TRAY_CLOSED);
@@ -658,8 +658,7 @@ test_change_while_reading (Fixture *f, gconstpointer data)
   /* Opening the new image needs the iothread, which waits at the gate. */
   g_assert_true (change (f, f->other_path, FALSE, &error));
   g_thread_join (thread);
-  test_wait_until (ahci_host_px (f->host, PORT, AHCI_HOST_PX_CI) == 0
-                   || (ahci_host_px (f->host, PORT, AHCI_HOST_PX_TFD) & 1) != 0);
+  test_wait_until (ahci_host_px (f->host, PORT, AHCI_HOST_PX_CI) == 0 || (ahci_host_px (f->host, PORT, AHCI_HOST_PX_TFD) & 1) != 0);
   ahci_host_stop_port (f->host, PORT);
   ahci_host_start_port (f->host, PORT);
   g_assert_cmphex (test_unit_ready (f), ==, NOT_READY);

@@ -158,7 +158,8 @@ run_loader (Firmware *firmware)
         {
         case 0:
           break;
-          case 1: {
+        case 1:
+          {
             guint64 align = get (entry + 60, 4), *place = entry[64] == 2 ? &fseg : &high;
             g_autofree guint8 *content = NULL;
             gsize len;
@@ -172,7 +173,8 @@ run_loader (Firmware *firmware)
             *place += len;
             break;
           }
-          case 2: {
+        case 2:
+          {
             guint8 width = entry[120], *field;
             guint64 value;
 
@@ -185,7 +187,8 @@ run_loader (Firmware *firmware)
             memcpy (field, &value, width);
             break;
           }
-          case 3: {
+        case 3:
+          {
             guint64 base = GPOINTER_TO_UINT (g_hash_table_lookup (firmware->where, name)), len = get (entry + 68, 4);
             guint8 *bytes = at (firmware, base + get (entry + 64, 4), len);
 

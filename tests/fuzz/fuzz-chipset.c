@@ -128,7 +128,7 @@ run_command (VmmMachine *machine, const Command *command)
     case 8: /* RAM */
       vmm_memory_write (machine->memory, where % RAM_BYTES, command->value, sizeof command->value);
       break;
-      case 9: /* a fw_cfg descriptor: control and length from here, the address as it lies there */
+    case 9: /* a fw_cfg descriptor: control and length from here, the address as it lies there */
       {
         guint32 control = GUINT32_TO_BE (value), length = GUINT32_TO_BE (where);
 
@@ -146,7 +146,7 @@ run_command (VmmMachine *machine, const Command *command)
     case 12:
       vmm_clock_advance (machine->clock, (gint64) where * 1000);
       break;
-      default: /* a vector of the function's, and its wire */
+    default: /* a vector of the function's, and its wire */
       {
         VmmPciDevice *dev = vmm_pci_bus_get_device (machine->pci_bus, 0x08);
 

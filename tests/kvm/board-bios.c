@@ -302,7 +302,8 @@ firmware_main (void)
     case 2:
       outb (0x64, 0xfe);
       break;
-      case 3: {
+    case 3:
+      {
         struct {
           u16 limit;
           u32 base;

@@ -169,13 +169,14 @@ ahci_host_prdbc (AhciHost *host, guint port, guint slot)
 }
 
 guint32
-ahci_host_ata (AhciHost *host, guint port, guint8 command, guint64 lba, guint16 count, guint16 feature, guint32 bytes, gboolean write)
+ahci_host_ata (AhciHost *host, guint port, guint8 command, guint64 lba, guint16 count, guint16 feature, guint32 bytes,
+               gboolean write)
 {
   AhciHostCommand c = { .command = command, .device = 0x40, .lba = lba, .count = count, .feature = feature, .write = write };
 
   if (bytes > 0)
     {
-      c.pieces[0] = (AhciHostPiece){ AHCI_HOST_DATA, bytes };
+      c.pieces[0] = (AhciHostPiece) { AHCI_HOST_DATA, bytes };
       c.n_pieces = 1;
     }
   return ahci_host_run (host, port, &c);
@@ -188,7 +189,7 @@ ahci_host_packet (AhciHost *host, guint port, const guint8 cdb[16], guint32 byte
 
   if (bytes > 0)
     {
-      c.pieces[0] = (AhciHostPiece){ AHCI_HOST_DATA, bytes };
+      c.pieces[0] = (AhciHostPiece) { AHCI_HOST_DATA, bytes };
       c.n_pieces = 1;
     }
   return ahci_host_run (host, port, &c);

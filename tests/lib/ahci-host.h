@@ -79,6 +79,7 @@ guint32 ahci_host_run (AhciHost *host, guint port, const AhciHostCommand *comman
 guint32 ahci_host_prdbc (AhciHost *host, guint port, guint slot);
 
 /* One data buffer at AHCI_HOST_DATA. */
-guint32 ahci_host_ata (AhciHost *host, guint port, guint8 command, guint64 lba, guint16 count, guint16 feature, guint32 bytes, gboolean write);
+guint32 ahci_host_ata (AhciHost *host, guint port, guint8 command, guint64 lba, guint16 count, guint16 feature, guint32 bytes,
+                       gboolean write);
 /* PACKET by DMA; data to AHCI_HOST_DATA. Returns: PxTFD. */
 guint32 ahci_host_packet (AhciHost *host, guint port, const guint8 cdb[16], guint32 bytes);

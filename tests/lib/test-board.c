@@ -155,7 +155,7 @@ test_msi_get (TestBoard *board, guint index)
   VmmIrqMsi msi = { 0 };
 
   g_assert_cmpuint (index, <, vmm_irq_get_msis (board->machine->irq, index, &msi));
-  return (TestMsi){ msi.address, msi.data };
+  return (TestMsi) { msi.address, msi.data };
 }
 
 void

@@ -51,14 +51,14 @@ void test_advance_ns (TestBoard *board, gint64 ns);
 /* Waits until the iothread has done what was queued to it. */
 void test_board_settle (TestBoard *board);
 /* Waits up to 5 s of real time for @condition. */
-#define test_wait_until(condition)                                                                                                 \
-  G_STMT_START                                                                                                                     \
-  {                                                                                                                                \
-    gint64 test_deadline_ = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;                                                           \
-    while (!(condition) && g_get_monotonic_time () < test_deadline_)                                                                \
-      g_usleep (200);                                                                                                              \
-    g_assert_true (condition);                                                                                                     \
-  }                                                                                                                                \
+#define test_wait_until(condition)                                        \
+  G_STMT_START                                                            \
+  {                                                                       \
+    gint64 test_deadline_ = g_get_monotonic_time () + 5 * G_USEC_PER_SEC; \
+    while (!(condition) && g_get_monotonic_time () < test_deadline_)      \
+      g_usleep (200);                                                     \
+    g_assert_true (condition);                                            \
+  }                                                                       \
   G_STMT_END
 
 /* PCI configuration by devfn on bus 0, straight at the bus. */

@@ -63,7 +63,7 @@ tear_down (Fixture *fixture, gconstpointer data)
 static void
 add (Fixture *fixture, Probe *probe, const VmmRegionOps *ops, guint64 base, guint64 size)
 {
-  *probe = (Probe){ .dev = &fixture->dev };
+  *probe = (Probe) { .dev = &fixture->dev };
   vmm_region_init (&probe->region, &fixture->dev, VMM_SPACE_MMIO, ops, probe, size, VMM_REGION_DEFAULT);
   vmm_region_map (fixture->board->machine->bus, &probe->region, base);
 }

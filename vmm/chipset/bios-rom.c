@@ -34,8 +34,8 @@ bior_load (BiosRom *rom, const char *path, GError **error)
     return FALSE;
   if (len == 0 || len > BIOR_MAX || len % BIOR_UNIT != 0)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT, "%s: a BIOS image is a multiple of 64 KiB and at most 16 MiB, not %" G_GSIZE_FORMAT " bytes",
-                   path, len);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_CORRUPT,
+                   "%s: a BIOS image is a multiple of 64 KiB and at most 16 MiB, not %" G_GSIZE_FORMAT " bytes", path, len);
       return FALSE;
     }
   rom->ram = vmm_ram_new ("bios", len, error);

@@ -81,11 +81,11 @@ typedef struct {
 struct _VmmFwCfg {
   VmmDevice base;
   FwcRegs regs;
-  GHashTable *items;   /* key -> FwcItem (owned) */
-  GPtrArray *files;    /* FwcItem (owned), sorted once assembled */
-  GArray *boot_paths;  /* FwcBootPath */
-  gboolean stale;      /* files or boot paths were added since the directory was put together */
-  FwcItem *directory;  /* (owned) */
+  GHashTable *items;  /* key -> FwcItem (owned) */
+  GPtrArray *files;   /* FwcItem (owned), sorted once assembled */
+  GArray *boot_paths; /* FwcBootPath */
+  gboolean stale;     /* files or boot paths were added since the directory was put together */
+  FwcItem *directory; /* (owned) */
   VmmRegion ports;
   VmmRegion dma_ports;
 };
@@ -95,7 +95,7 @@ static const VmmField fwc_fields[] = {
   VMM_FIELD_NOT_SAVED (FwcRegs, padding, "alignment"),
   VMM_FIELD (FwcRegs, dma_high),
   VMM_FIELD_MAX (FwcRegs, offset, FWC_MAX_OFFSET),
-  VMM_FIELD_END
+  VMM_FIELD_END,
 };
 
 /* Items */
@@ -265,7 +265,8 @@ fwc_read (VmmFwCfg *fw_cfg, guint8 *target, gsize len)
             continue;
           if (n <= 0)
             {
-              vmm_log_warning (fw_cfg->base.machine, &fw_cfg->base, "%s: %s", item->name, n < 0 ? g_strerror (errno) : "the file became shorter");
+              vmm_log_warning (fw_cfg->base.machine, &fw_cfg->base, "%s: %s", item->name,
+                               n < 0 ? g_strerror (errno) : "the file became shorter");
               break;
             }
           got += (gsize) n;
@@ -394,7 +395,10 @@ fwc_dma_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size,
 }
 
 static const VmmRegionOps fwc_dma_port_ops = {
-  .name = "fw-cfg-dma", .read = fwc_dma_port_read, .write = fwc_dma_port_write, .access_max = 4
+  .name = "fw-cfg-dma",
+  .read = fwc_dma_port_read,
+  .write = fwc_dma_port_write,
+  .access_max = 4,
 };
 
 /* What the engine puts in */
@@ -508,7 +512,7 @@ fwc_reset (VmmDevice *dev, VmmResetKind kind)
 {
   VmmFwCfg *fw_cfg = (VmmFwCfg *) dev;
 
-  fw_cfg->regs = (FwcRegs){ 0 };
+  fw_cfg->regs = (FwcRegs) { 0 };
   for (guint i = 0; i < fw_cfg->files->len; i++)
     {
       FwcItem *file = fw_cfg->files->pdata[i];

@@ -51,7 +51,7 @@ typedef struct {
 static const VmmField lpc_fields[] = {
   VMM_FIELD (LpcRegs, port92),
   VMM_FIELD_ARRAY (LpcRegs, apm),
-  VMM_FIELD_END
+  VMM_FIELD_END,
 };
 
 static guint32
@@ -90,8 +90,7 @@ lpc_update_pm (Lpc *lpc)
   guint8 control = lpc->pci.pci.config[LPC_ACPI_CNTL];
 
   if (lpc->pm != NULL)
-    vmm_pm_set_window (lpc->pm,
-                       (control & LPC_ACPI_CNTL_ENABLE) != 0 ? lpc_config32 (lpc, LPC_PMBASE) & LPC_PMBASE_BITS : 0,
+    vmm_pm_set_window (lpc->pm, (control & LPC_ACPI_CNTL_ENABLE) != 0 ? lpc_config32 (lpc, LPC_PMBASE) & LPC_PMBASE_BITS : 0,
                        sci_gsis[control & 7]);
 }
 
@@ -148,7 +147,10 @@ lpc_port92_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, g
   lpc->regs.port92 = value & LPC_PORT92_KEPT; /* the A20 gate is only remembered: address line 20 is always on */
 }
 
-static const VmmRegionOps lpc_port92_ops = { .name = "port92", .read = lpc_port92_read, .write = lpc_port92_write, .access_max = 1 };
+static const VmmRegionOps lpc_port92_ops = { .name = "port92",
+                                             .read = lpc_port92_read,
+                                             .write = lpc_port92_write,
+                                             .access_max = 1 };
 
 static guint64
 lpc_apm_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
@@ -192,7 +194,7 @@ lpc_reset (VmmDevice *dev, VmmResetKind kind)
   memset (config + LPC_PIRQA, LPC_PIRQ_OFF, 4);
   memset (config + LPC_PIRQE, LPC_PIRQ_OFF, 4);
   config[LPC_SIRQ] = 0x10;
-  lpc->regs = (LpcRegs){ 0 };
+  lpc->regs = (LpcRegs) { 0 };
   lpc_update_all (lpc);
 }
 

@@ -75,7 +75,7 @@ mch_find_runs (const Mch *mch, MchRun *runs)
       if (n > 0 && runs[n - 1].view == view)
         runs[n - 1].size += size;
       else
-        runs[n++] = (MchRun){ .view = view, .gpa = MCH_SHADOW + segment * MCH_SEGMENT, .size = size };
+        runs[n++] = (MchRun) { .view = view, .gpa = MCH_SHADOW + segment * MCH_SEGMENT, .size = size };
     }
   return n;
 }

@@ -60,14 +60,10 @@ typedef struct {
 } Pmb;
 
 static const VmmField pmb_fields[] = {
-  VMM_FIELD (PmbRegs, pm1_sts),
-  VMM_FIELD (PmbRegs, pm1_en),
-  VMM_FIELD (PmbRegs, pm1_cnt),
-  VMM_FIELD_NOT_SAVED (PmbRegs, padding, "alignment"),
-  VMM_FIELD (PmbRegs, gpe0_sts),
-  VMM_FIELD (PmbRegs, gpe0_en),
-  VMM_FIELD (PmbRegs, tmr_change_ns),
-  VMM_FIELD_END
+  VMM_FIELD (PmbRegs, pm1_sts),       VMM_FIELD (PmbRegs, pm1_en),
+  VMM_FIELD (PmbRegs, pm1_cnt),       VMM_FIELD_NOT_SAVED (PmbRegs, padding, "alignment"),
+  VMM_FIELD (PmbRegs, gpe0_sts),      VMM_FIELD (PmbRegs, gpe0_en),
+  VMM_FIELD (PmbRegs, tmr_change_ns), VMM_FIELD_END,
 };
 
 /* Time */
@@ -271,7 +267,7 @@ pmb_reset (VmmDevice *dev, VmmResetKind kind)
 {
   Pmb *pm = (Pmb *) dev;
 
-  pm->regs = (PmbRegs){ 0 };
+  pm->regs = (PmbRegs) { 0 };
   pm->regs.tmr_change_ns = pmb_next_change (vmm_clock_now (vmm_device_get_clock (dev)));
   pmb_update (pm);
 }

@@ -218,7 +218,7 @@ vmm_region_init (VmmRegion *region, VmmDevice *dev, VmmSpace space, const VmmReg
                  VmmRegionFlags flags)
 {
   g_assert (size > 0);
-  *region = (VmmRegion){ .ops = ops, .dev = dev, .opaque = opaque, .space = space, .flags = flags, .size = size };
+  *region = (VmmRegion) { .ops = ops, .dev = dev, .opaque = opaque, .space = space, .flags = flags, .size = size };
 }
 
 static void

@@ -8,8 +8,8 @@ typedef enum { VMM_SPACE_PIO, VMM_SPACE_MMIO } VmmSpace;
 
 typedef enum {
   VMM_REGION_DEFAULT = 0,
-  VMM_REGION_UNLOCKED = 1 << 0,  /* called without the device's lock (hot, self-synchronised registers) */
-  VMM_REGION_COALESCE = 1 << 1,  /* writes may be buffered by KVM and arrive late, in order */
+  VMM_REGION_UNLOCKED = 1 << 0, /* called without the device's lock (hot, self-synchronised registers) */
+  VMM_REGION_COALESCE = 1 << 1, /* writes may be buffered by KVM and arrive late, in order */
 } VmmRegionFlags;
 
 /**
@@ -39,10 +39,11 @@ struct _VmmRegion {
   VmmRegionFlags flags;
   guint64 base, size; /* bytes */
   gboolean mapped;
-  guint order;        /* later mappings lie on top of earlier ones */
+  guint order; /* later mappings lie on top of earlier ones */
 };
 
-void vmm_region_init (VmmRegion *region, VmmDevice *dev, VmmSpace space, const VmmRegionOps *ops, gpointer opaque, guint64 size, VmmRegionFlags flags);
+void vmm_region_init (VmmRegion *region, VmmDevice *dev, VmmSpace space, const VmmRegionOps *ops, gpointer opaque, guint64 size,
+                      VmmRegionFlags flags);
 /* Maps at @base, moving it there if it is mapped elsewhere. Regions may overlap; the last mapped wins. Any thread; takes the bus's
  * write lock, so not from within another region's UNLOCKED fast path. Allowed from a device's own callback. */
 void vmm_region_map (VmmBus *bus, VmmRegion *region, guint64 base);

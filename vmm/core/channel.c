@@ -35,13 +35,13 @@ struct _VmmChannel {
   VmmIoThread *iothread;
   VmmChannelReceive receive;
   GMutex lock;
-  GByteArray *replay; /* under lock: the last output */
-  GByteArray *log_out; /* under lock */
-  gboolean flush_queued; /* under lock */
-  GPtrArray *clients; /* ChanClient; under lock, changed on the iothread */
-  GByteArray *input;  /* iothread: not yet taken by the device */
+  GByteArray *replay;     /* under lock: the last output */
+  GByteArray *log_out;    /* under lock */
+  gboolean flush_queued;  /* under lock */
+  GPtrArray *clients;     /* ChanClient; under lock, changed on the iothread */
+  GByteArray *input;      /* iothread: not yet taken by the device */
   gboolean accept_queued; /* under lock */
-  char *log_path;     /* (nullable) */
+  char *log_path;         /* (nullable) */
   int log_fd;
   gsize log_size;
 };
@@ -359,7 +359,7 @@ vmm_machine_attach_serial (VmmMachine *machine, const char *device_id, int fd, g
 
   fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
   attach.client = g_new0 (ChanClient, 1);
-  *attach.client = (ChanClient){ .channel = channel, .fd = fd, .out = g_byte_array_new () };
+  *attach.client = (ChanClient) { .channel = channel, .fd = fd, .out = g_byte_array_new () };
   vmm_iothread_call_sync (channel->iothread, chan_attach, &attach);
   if (attach.error == NULL)
     return TRUE;

@@ -239,7 +239,7 @@ vmm_clock_advance (VmmClock *clock, gint64 ns)
 void
 vmm_timer_init (VmmTimer *timer, VmmDevice *dev, VmmTimerFunc func, gpointer data)
 {
-  *timer = (VmmTimer){ .clock = vmm_device_get_clock (dev), .dev = dev, .func = func, .data = data, .deadline_ns = -1 };
+  *timer = (VmmTimer) { .clock = vmm_device_get_clock (dev), .dev = dev, .func = func, .data = data, .deadline_ns = -1 };
 }
 
 void

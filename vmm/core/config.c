@@ -66,11 +66,11 @@ vmm_class_list (void)
         n++;
       list = g_new0 (VmmClassInfo, n + 1);
       for (guint i = 0; i < n; i++)
-        list[i] = (VmmClassInfo){ .name = vmm_device_classes[i]->name,
-                                  .summary = vmm_device_classes[i]->summary,
-                                  .bus = buses[vmm_device_classes[i]->bus],
-                                  .settings = vmm_device_classes[i]->settings,
-                                  .user_creatable = vmm_device_classes[i]->user_creatable };
+        list[i] = (VmmClassInfo) { .name = vmm_device_classes[i]->name,
+                                   .summary = vmm_device_classes[i]->summary,
+                                   .bus = buses[vmm_device_classes[i]->bus],
+                                   .settings = vmm_device_classes[i]->settings,
+                                   .user_creatable = vmm_device_classes[i]->user_creatable };
       g_once_init_leave (&once, 1);
     }
   return list;

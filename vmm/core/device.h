@@ -93,11 +93,11 @@ vmm_device_unlock (VmmDevice *dev)
 void vmm_guest_error (VmmDevice *dev, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 /* What a device may ask of its machine. Any thread, any lock; carried out later on the control thread. */
-void vmm_machine_request_reset (VmmMachine *machine);                          /* the guest pulls its reset line */
-void vmm_machine_request_power_off (VmmMachine *machine);                      /* the guest powers off (S5) */
+void vmm_machine_request_reset (VmmMachine *machine);                                        /* the guest pulls its reset line */
+void vmm_machine_request_power_off (VmmMachine *machine);                                    /* the guest powers off (S5) */
 void vmm_machine_request_pause (VmmMachine *machine, VmmReason reason, const char *message); /* host disk full or failing */
-void vmm_machine_request_exit (VmmMachine *machine, int code);                 /* test builds: port F4 */
-void vmm_machine_notify_medium (VmmMachine *machine, VmmDevice *dev, const char *path); /* the guest ejected (NULL) */
+void vmm_machine_request_exit (VmmMachine *machine, int code);                               /* test builds: port F4 */
+void vmm_machine_notify_medium (VmmMachine *machine, VmmDevice *dev, const char *path);      /* the guest ejected (NULL) */
 
 extern const VmmDeviceClass *const vmm_device_classes[]; /* core/registry.c; NULL-terminated */
 const VmmDeviceClass *vmm_device_class_find (const char *name);

@@ -60,7 +60,7 @@ vmm_input_add (VmmDevice *dev, const VmmInputOps *ops)
   struct _VmmInputHub *hub = dev->machine->input;
   InputSink *sink = g_new (InputSink, 1);
 
-  *sink = (InputSink){ dev, ops, FALSE };
+  *sink = (InputSink) { dev, ops, FALSE };
   g_mutex_lock (&hub->lock);
   g_ptr_array_add (hub->sinks, sink);
   g_mutex_unlock (&hub->lock);
@@ -192,7 +192,7 @@ input_post (VmmMachine *machine, InputKind kind, int a, int b)
 {
   InputEvent *event = g_new (InputEvent, 1);
 
-  *event = (InputEvent){ machine->input, kind, a, b };
+  *event = (InputEvent) { machine->input, kind, a, b };
   vmm_iothread_call (machine->iothread, input_deliver, event);
 }
 

@@ -34,7 +34,7 @@ struct _VmmIoThread {
   GQueue calls;       /* IotCall */
   gboolean woken;     /* wake_fd is signalled */
   gboolean stop;
-  IotFd *running;     /* whose func runs now */
+  IotFd *running; /* whose func runs now */
 };
 
 static void
@@ -179,7 +179,7 @@ vmm_iothread_add_fd (VmmIoThread *thread, int fd, guint32 events, VmmFdFunc func
   struct epoll_event event = { .events = events, .data.ptr = entry };
   gboolean ok;
 
-  *entry = (IotFd){ .fd = fd, .func = func, .data = data };
+  *entry = (IotFd) { .fd = fd, .func = func, .data = data };
   g_mutex_lock (&thread->lock);
   g_assert (!g_hash_table_contains (thread->fds, GINT_TO_POINTER (fd)));
   ok = epoll_ctl (thread->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
@@ -230,7 +230,7 @@ iot_push (VmmIoThread *thread, VmmCallFunc func, gpointer data, gboolean *done)
 {
   IotCall *call = g_new (IotCall, 1);
 
-  *call = (IotCall){ func, data, done };
+  *call = (IotCall) { func, data, done };
   g_queue_push_tail (&thread->calls, call);
   iot_wake_locked (thread);
 }

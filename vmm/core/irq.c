@@ -41,17 +41,17 @@ irq_push_routing (VmmIrq *irq)
   table = g_new0 (VmmKvmRoute, VMM_IRQ_MAX_GSI * 2 + irq->routes->len);
   for (guint gsi = 0; gsi < 16; gsi++)
     if (gsi != 2)
-      table[n++] = (VmmKvmRoute){ .gsi = gsi, .chip = gsi < 8 ? VMM_KVM_CHIP_PIC_MASTER : VMM_KVM_CHIP_PIC_SLAVE, .pin = gsi & 7 };
+      table[n++] = (VmmKvmRoute) { .gsi = gsi, .chip = gsi < 8 ? VMM_KVM_CHIP_PIC_MASTER : VMM_KVM_CHIP_PIC_SLAVE, .pin = gsi & 7 };
   /* The MADT overrides ISA IRQ 0 to I/O APIC pin 2. */
   for (guint gsi = 0; gsi < VMM_IRQ_MAX_GSI; gsi++)
     if (gsi != 2)
-      table[n++] = (VmmKvmRoute){ .gsi = gsi, .chip = VMM_KVM_CHIP_IOAPIC, .pin = gsi == 0 ? 2 : gsi };
+      table[n++] = (VmmKvmRoute) { .gsi = gsi, .chip = VMM_KVM_CHIP_IOAPIC, .pin = gsi == 0 ? 2 : gsi };
   for (guint i = 0; i < irq->routes->len; i++)
     {
       VmmMsiRoute *route = irq->routes->pdata[i];
 
       if (route != NULL && route->enabled)
-        table[n++] = (VmmKvmRoute){ .gsi = route->gsi, .chip = VMM_KVM_CHIP_MSI, .address = route->address, .data = route->data };
+        table[n++] = (VmmKvmRoute) { .gsi = route->gsi, .chip = VMM_KVM_CHIP_MSI, .address = route->address, .data = route->data };
     }
   vmm_kvm_set_routing (irq->kvm, table, n);
 }
@@ -84,7 +84,7 @@ void
 vmm_irq_pin_init (VmmIrqPin *pin, VmmIrq *irq, guint gsi)
 {
   g_assert (gsi < VMM_IRQ_MAX_GSI);
-  *pin = (VmmIrqPin){ .irq = irq, .gsi = gsi };
+  *pin = (VmmIrqPin) { .irq = irq, .gsi = gsi };
 }
 
 gboolean
@@ -159,7 +159,7 @@ vmm_msi_route_new (VmmIrq *irq, GError **error)
       g_ptr_array_add (irq->routes, NULL);
     }
   route = g_new0 (VmmMsiRoute, 1);
-  *route = (VmmMsiRoute){ .irq = irq, .eventfd = fd, .gsi = VMM_IRQ_MAX_GSI + index };
+  *route = (VmmMsiRoute) { .irq = irq, .eventfd = fd, .gsi = VMM_IRQ_MAX_GSI + index };
   if (index < IRQ_MAX_ROUTES)
     irq->routes->pdata[index] = route;
   g_mutex_unlock (&irq->lock);

@@ -137,11 +137,16 @@ vmm_kvm_new (GError **error)
     int capability;
     const char *name;
   } required[] = {
-    { KVM_CAP_IRQCHIP, "in-kernel interrupt controllers" }, { KVM_CAP_USER_MEMORY, "memory slots" },
-    { KVM_CAP_PIT2, "in-kernel timer" },                    { KVM_CAP_EXT_CPUID, "CPUID" },
-    { KVM_CAP_IRQ_ROUTING, "interrupt routing" },           { KVM_CAP_IRQFD, "irqfd" },
-    { KVM_CAP_IOEVENTFD, "ioeventfd" },                     { KVM_CAP_SIGNAL_MSI, "MSI" },
-    { KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },           { KVM_CAP_READONLY_MEM, "read-only memory" },
+    { KVM_CAP_IRQCHIP, "in-kernel interrupt controllers" },
+    { KVM_CAP_USER_MEMORY, "memory slots" },
+    { KVM_CAP_PIT2, "in-kernel timer" },
+    { KVM_CAP_EXT_CPUID, "CPUID" },
+    { KVM_CAP_IRQ_ROUTING, "interrupt routing" },
+    { KVM_CAP_IRQFD, "irqfd" },
+    { KVM_CAP_IOEVENTFD, "ioeventfd" },
+    { KVM_CAP_SIGNAL_MSI, "MSI" },
+    { KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
+    { KVM_CAP_READONLY_MEM, "read-only memory" },
   };
   VmmKvm *kvm = g_new0 (VmmKvm, 1);
   int size, n;
@@ -335,7 +340,7 @@ vmm_kvm_peek_coalesced (VmmKvm *kvm, VmmKvmCoalesced *ret_write)
   if (!vmm_kvm_has_coalesced (kvm))
     return FALSE;
   entry = &kvm->ring->coalesced_mmio[kvm->ring->first % kvm->ring_max];
-  *ret_write = (VmmKvmCoalesced){ .addr = entry->phys_addr, .len = MIN (entry->len, 8), .is_pio = entry->pio != 0 };
+  *ret_write = (VmmKvmCoalesced) { .addr = entry->phys_addr, .len = MIN (entry->len, 8), .is_pio = entry->pio != 0 };
   memcpy (ret_write->data, entry->data, sizeof ret_write->data);
   return TRUE;
 }
@@ -417,8 +422,8 @@ static gboolean
 kvm_save_msrs (VmmKvmVcpu *vcpu)
 {
   const struct kvm_msr_list *indices = vcpu->kvm->msr_indices;
-  const guint32 extra[] = { 0x2ff, 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f, 0x200, 0x201, 0x202,
-                            0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f };
+  const guint32 extra[] = { 0x2ff, 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f, 0x200, 0x201,
+                            0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f };
   guint n = 0;
 
   g_free (vcpu->msrs);

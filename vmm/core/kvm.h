@@ -18,9 +18,9 @@ typedef enum { VMM_KVM_CHIP_PIC_MASTER, VMM_KVM_CHIP_PIC_SLAVE, VMM_KVM_CHIP_IOA
 typedef struct {
   guint gsi;
   VmmKvmChip chip;
-  guint pin;        /* chips */
-  guint64 address;  /* MSI */
-  guint32 data;     /* MSI */
+  guint pin;       /* chips */
+  guint64 address; /* MSI */
+  guint32 data;    /* MSI */
 } VmmKvmRoute;
 
 /**
@@ -36,7 +36,8 @@ gboolean vmm_kvm_check (VmmKvm *kvm, int capability);
 /* Opens /dev/kvm and checks the API version. Returns: the descriptor, or -1. */
 int vmm_kvm_open_device (GError **error);
 
-gboolean vmm_kvm_set_slot (VmmKvm *kvm, guint32 id, guint64 gpa, gsize size, gpointer host, gboolean readonly, gboolean log, GError **error);
+gboolean vmm_kvm_set_slot (VmmKvm *kvm, guint32 id, guint64 gpa, gsize size, gpointer host, gboolean readonly, gboolean log,
+                           GError **error);
 gboolean vmm_kvm_get_dirty_log (VmmKvm *kvm, guint32 id, guint64 *bitmap);
 
 /* Returns: FALSE if the edge was coalesced. */

@@ -87,7 +87,7 @@ mach_post (VmmMachine *machine, VmmCallFunc func, gpointer data, GDestroyNotify 
   MachCall *call = g_new (MachCall, 1);
   g_autoptr (GSource) source = g_idle_source_new ();
 
-  *call = (MachCall){ func, data, free_data };
+  *call = (MachCall) { func, data, free_data };
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, mach_on_call, call, mach_call_free);
   g_source_attach (source, machine->control->context);
@@ -113,7 +113,7 @@ mach_post_request (VmmMachine *machine, VmmCallFunc func, VmmReason reason, cons
 {
   MachRequest *request = g_new (MachRequest, 1);
 
-  *request = (MachRequest){ machine, g_strdup (message), reason, atomic_load (&machine->control->epoch) };
+  *request = (MachRequest) { machine, g_strdup (message), reason, atomic_load (&machine->control->epoch) };
   mach_post (machine, func, request, mach_request_free);
 }
 
@@ -425,11 +425,12 @@ vmm_machine_stop (VmmMachine *machine)
 }
 
 void
-vmm_machine_change_medium (VmmMachine *machine, const char *device_id, const char *path, gboolean force, VmmDone done, gpointer data)
+vmm_machine_change_medium (VmmMachine *machine, const char *device_id, const char *path, gboolean force, VmmDone done,
+                           gpointer data)
 {
   MachMedium *medium = g_new (MachMedium, 1);
 
-  *medium = (MachMedium){ machine, g_strdup (device_id), g_strdup (path), force, done, data };
+  *medium = (MachMedium) { machine, g_strdup (device_id), g_strdup (path), force, done, data };
   mach_post (machine, mach_on_change_medium, medium, mach_medium_free);
 }
 
@@ -501,7 +502,7 @@ vmm_machine_notify_medium (VmmMachine *machine, VmmDevice *dev, const char *path
   if (machine->control == NULL)
     return;
   note = g_new (MachMediumNote, 1);
-  *note = (MachMediumNote){ machine, dev, g_strdup (path) };
+  *note = (MachMediumNote) { machine, dev, g_strdup (path) };
   mach_post (machine, mach_on_medium_note, note, mach_note_free);
 }
 

@@ -17,17 +17,17 @@ struct _VmmMachine {
   VmmClock *clock;
   VmmIoThread *iothread;
   VmmPciBus *pci_bus;
-  VmmFwCfg *fw_cfg;      /* (nullable) (not owned) set by the fw_cfg device's realize */
-  GPtrArray *devices;    /* (element-type VmmDevice) (owned) in the order they were made */
-  GPtrArray *consoles;   /* (element-type VmmConsole) (not owned) */
-  GPtrArray *channels;   /* (element-type VmmChannel) (not owned) */
-  GPtrArray *blocks;     /* (element-type VmmBlock) (not owned) open disks that may stall */
+  VmmFwCfg *fw_cfg;    /* (nullable) (not owned) set by the fw_cfg device's realize */
+  GPtrArray *devices;  /* (element-type VmmDevice) (owned) in the order they were made */
+  GPtrArray *consoles; /* (element-type VmmConsole) (not owned) */
+  GPtrArray *channels; /* (element-type VmmChannel) (not owned) */
+  GPtrArray *blocks;   /* (element-type VmmBlock) (not owned) open disks that may stall */
   struct _VmmInputHub *input;
   struct _VmmVcpus *vcpus; /* (nullable): none before the first start */
   guint n_vcpus;
   guint64 ram_bytes;
   gboolean stop_on_triple_fault;
-  VmmControl *control;   /* lifecycle; see core/machine.c */
+  VmmControl *control; /* lifecycle; see core/machine.c */
   VmmMachineEvents events;
   gpointer events_data;
   int state; /* (atomic) VmmMachineState */

@@ -29,8 +29,8 @@ struct _VmmSlot {
   gsize size;
   VmmSlotFlags flags;
   gboolean logging;
-  gboolean live;     /* the kernel knows it */
-  guint64 *written;  /* (nullable): pages written by us rather than by the guest, one bit each; while logging */
+  gboolean live;    /* the kernel knows it */
+  guint64 *written; /* (nullable): pages written by us rather than by the guest, one bit each; while logging */
 };
 
 struct _VmmMemory {
@@ -93,7 +93,7 @@ vmm_ram_new (const char *name, gsize size, GError **error)
   madvise (host, size, MADV_DONTDUMP);
 
   ram = g_new0 (VmmRam, 1);
-  *ram = (VmmRam){ .name = name, .host = host, .size = size, .fd = fd };
+  *ram = (VmmRam) { .name = name, .host = host, .size = size, .fd = fd };
   return ram;
 }
 
@@ -293,7 +293,7 @@ vmm_memory_add_slot (VmmMemory *memory, VmmRam *ram, gsize offset, guint64 gpa, 
 
   g_assert (memory->depth > 0);
   g_assert (((offset | gpa | size) & (MEM_PAGE - 1)) == 0 && size > 0 && offset + size <= ram->size);
-  *slot = (VmmSlot){ .ram = ram, .offset = offset, .gpa = gpa, .size = size, .flags = flags };
+  *slot = (VmmSlot) { .ram = ram, .offset = offset, .gpa = gpa, .size = size, .flags = flags };
   if (memory->free_ids->len > 0)
     {
       slot->id = g_array_index (memory->free_ids, guint32, memory->free_ids->len - 1);
@@ -323,7 +323,8 @@ vmm_memory_remove_slot (VmmMemory *memory, VmmSlot *slot)
 }
 
 VmmSlot *
-vmm_memory_find_slot (VmmMemory *memory, guint64 gpa, guint64 *ret_base, VmmRam **ret_ram, gsize *ret_offset, VmmSlotFlags *ret_flags)
+vmm_memory_find_slot (VmmMemory *memory, guint64 gpa, guint64 *ret_base, VmmRam **ret_ram, gsize *ret_offset,
+                      VmmSlotFlags *ret_flags)
 {
   for (guint i = 0; i < memory->slots->len; i++)
     {

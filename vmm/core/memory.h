@@ -35,7 +35,7 @@ gboolean vmm_memory_read_u32 (VmmMemory *memory, guint64 gpa, guint32 *ret_value
 gboolean vmm_memory_write_u32 (VmmMemory *memory, guint64 gpa, guint32 value);
 
 VmmRam *vmm_ram_new (const char *name, gsize size, GError **error); /* zeroed; @name: static */
-void vmm_ram_free (VmmRam *ram);                                     /* must be in no slot */
+void vmm_ram_free (VmmRam *ram);                                    /* must be in no slot */
 
 typedef enum {
   VMM_SLOT_RW = 0,

@@ -42,9 +42,9 @@ struct _VmmVcpus {
   atomic_uint gate; /* holders, plus one while parking or ending */
   guint n;
   VmmVcpu *vcpus;
-  guint holders;   /* under lock */
+  guint holders;    /* under lock */
   gboolean parking; /* under lock */
-  gboolean ending; /* under lock */
+  gboolean ending;  /* under lock */
 };
 
 static void
@@ -90,7 +90,8 @@ vcpu_on_io (VmmVcpu *vcpu)
   guint8 *data = (guint8 *) run + run->io.data_offset;
 
   for (guint32 i = 0; i < run->io.count; i++, data += run->io.size)
-    vmm_bus_access (vcpu->group->machine->bus, VMM_SPACE_PIO, run->io.port, data, run->io.size, run->io.direction == KVM_EXIT_IO_OUT);
+    vmm_bus_access (vcpu->group->machine->bus, VMM_SPACE_PIO, run->io.port, data, run->io.size,
+                    run->io.direction == KVM_EXIT_IO_OUT);
 }
 
 static void
@@ -128,7 +129,8 @@ vcpu_on_exit (VmmVcpu *vcpu)
       vcpu_on_io (vcpu);
       break;
     case KVM_EXIT_MMIO:
-      vmm_bus_access (machine->bus, VMM_SPACE_MMIO, run->mmio.phys_addr, run->mmio.data, MIN (run->mmio.len, 8), run->mmio.is_write);
+      vmm_bus_access (machine->bus, VMM_SPACE_MMIO, run->mmio.phys_addr, run->mmio.data, MIN (run->mmio.len, 8),
+                      run->mmio.is_write);
       break;
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:

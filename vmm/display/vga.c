@@ -56,7 +56,7 @@ static const VmmSetting vga_settings[] = {
     .max = 2160,
     .summary = N_ ("Preferred height of the screen in pixels") },
   { .key = "rom", .type = VMM_SETTING_PATH, .summary = N_ ("VGA BIOS image instead of the distribution's") },
-  { .key = NULL }
+  { .key = NULL },
 };
 
 static const VmmField vga_fields[] = { VMM_FIELD (VmmVgaRegs, misc),

@@ -13,8 +13,8 @@
 #define FWF_MAX_DESCRIPTOR (64 * 1024)
 
 static const char *const fwf_directories[] = {
-  "/usr/share/seabios",   "/usr/share/seavgabios", "/usr/share/qemu",       "/usr/share/qemu-kvm", "/usr/share/kvm",
-  "/app/share/seabios",   "/app/share/qemu",       "/usr/local/share/qemu", "/usr/local/share/seabios",
+  "/usr/share/seabios", "/usr/share/seavgabios", "/usr/share/qemu",       "/usr/share/qemu-kvm",      "/usr/share/kvm",
+  "/app/share/seabios", "/app/share/qemu",       "/usr/local/share/qemu", "/usr/local/share/seabios",
 };
 
 static char *
@@ -156,7 +156,8 @@ vmm_firmware_find_bios (GError **error)
     path = fwf_find_in_known_places (FWF_BIOS);
   if (path == NULL)
     g_set_error_literal (error, VMM_ERROR, VMM_ERROR_NOT_FOUND,
-                         "no BIOS: " FWF_BIOS " is neither in LODGE_FIRMWARE_PATH nor in /usr/share/seabios or /usr/share/qemu, and no "
+                         "no BIOS: " FWF_BIOS
+                         " is neither in LODGE_FIRMWARE_PATH nor in /usr/share/seabios or /usr/share/qemu, and no "
                          "firmware descriptor names one (packages: seabios, seabios-bin)");
   return path;
 }

@@ -31,6 +31,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmmImageInfo, vmm_image_info_free)
  * Writes atomically: a failed call leaves nothing. Refuses to overwrite.
  * Errors: _INVALID_CONFIG (size), _HOST, _NO_SPACE.
  */
-gboolean vmm_image_create (const char *path, const char *format, guint64 size_bytes, const char *backing_path, const char *backing_format, GError **error);
+gboolean vmm_image_create (const char *path, const char *format, guint64 size_bytes, const char *backing_path,
+                           const char *backing_format, GError **error);
 
 G_END_DECLS

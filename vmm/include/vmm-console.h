@@ -42,7 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmmSurface, vmm_surface_unref)
  * What changed since the same viewer's last pull.
  */
 typedef struct {
-  VmmSurface *surface; /* (transfer full): never NULL after a successful pull */
+  VmmSurface *surface;  /* (transfer full): never NULL after a successful pull */
   gboolean new_surface; /* another surface than at the last pull: everything is damaged */
   guint n_rects;
   VmmRect rects[VMM_FRAME_MAX_RECTS]; /* inside the surface, not overlapping */

@@ -16,16 +16,16 @@ typedef enum {
 
 typedef struct {
   VmmKvmStatus kvm;
-  char *kvm_message;      /* (nullable): technical detail */
+  char *kvm_message; /* (nullable): technical detail */
   guint max_vcpus;
   guint host_cpus;
-  guint64 memory_bytes;   /* the host's RAM */
+  guint64 memory_bytes; /* the host's RAM */
   guint64 available_bytes;
   gboolean irqfd, ioeventfd, smm, io_uring;
   char *cpu_model;
-  char *bios_path;        /* (nullable): SeaBIOS image found */
-  char *vgabios_path;     /* (nullable) */
-  char *uefi_path;        /* (nullable): OVMF code image found */
+  char *bios_path;    /* (nullable): SeaBIOS image found */
+  char *vgabios_path; /* (nullable) */
+  char *uefi_path;    /* (nullable): OVMF code image found */
 } VmmHostInfo;
 
 /** vmm_host_info_new: Asks the host. Opens a few files; takes milliseconds. Thread: any. */

@@ -12,10 +12,10 @@ G_BEGIN_DECLS
 typedef struct _VmmMachine VmmMachine;
 
 typedef enum {
-  VMM_MACHINE_OFF,     /* made, not started, or powered off */
+  VMM_MACHINE_OFF, /* made, not started, or powered off */
   VMM_MACHINE_RUNNING,
   VMM_MACHINE_PAUSED,
-  VMM_MACHINE_FAILED,  /* stopped by a fault; see the message */
+  VMM_MACHINE_FAILED, /* stopped by a fault; see the message */
 } VmmMachineState;
 
 typedef enum {
@@ -79,7 +79,8 @@ void vmm_machine_stop (VmmMachine *machine);         /* pull the power: -> OFF *
  * @path: (nullable): image to insert, or NULL to eject
  * Errors: VMM_ERROR_NOT_FOUND no such device; VMM_ERROR_BUSY the guest has locked the tray and @force is FALSE; image errors.
  */
-void vmm_machine_change_medium (VmmMachine *machine, const char *device_id, const char *path, gboolean force, VmmDone done, gpointer data);
+void vmm_machine_change_medium (VmmMachine *machine, const char *device_id, const char *path, gboolean force, VmmDone done,
+                                gpointer data);
 
 /* (transfer none) (nullable): picture number @index. Thread: any. */
 VmmConsole *vmm_machine_get_console (VmmMachine *machine, guint index);
@@ -90,9 +91,9 @@ VmmConsole *vmm_machine_get_console (VmmMachine *machine, guint index);
  * Thread: any; never blocks.
  */
 void vmm_machine_key (VmmMachine *machine, guint code, gboolean down);
-void vmm_machine_pointer_motion (VmmMachine *machine, int dx, int dy);      /* relative, in guest pixels; down is positive */
+void vmm_machine_pointer_motion (VmmMachine *machine, int dx, int dy);            /* relative, in guest pixels; down is positive */
 void vmm_machine_pointer_button (VmmMachine *machine, guint code, gboolean down); /* BTN_LEFT, BTN_RIGHT, BTN_MIDDLE … */
-void vmm_machine_pointer_wheel (VmmMachine *machine, int dy);              /* notches; down is positive */
+void vmm_machine_pointer_wheel (VmmMachine *machine, int dy);                     /* notches; down is positive */
 /* x, y in 0…32767 over the picture. FALSE: no absolute pointer in this machine (use motion and grab). */
 gboolean vmm_machine_pointer_position (VmmMachine *machine, int x, int y);
 gboolean vmm_machine_has_absolute_pointer (VmmMachine *machine);

@@ -59,7 +59,7 @@ static const VmmField pcib_fields[] = {
   VMM_FIELD (PcibRegs, address),
   VMM_FIELD (PcibRegs, reset_control),
   VMM_FIELD_NOT_SAVED (PcibRegs, padding, "alignment"),
-  VMM_FIELD_END
+  VMM_FIELD_END,
 };
 
 static guint32
@@ -209,7 +209,10 @@ pcib_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gu
     }
 }
 
-static const VmmRegionOps pcib_port_ops = { .name = "pci-config", .read = pcib_port_read, .write = pcib_port_write, .access_max = 4 };
+static const VmmRegionOps pcib_port_ops = { .name = "pci-config",
+                                            .read = pcib_port_read,
+                                            .write = pcib_port_write,
+                                            .access_max = 4 };
 
 static guint64
 pcib_ecam_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)

@@ -54,7 +54,7 @@ const VmmField vmm_pci_regs_fields[] = {
   VMM_FIELD_BLOB (VmmPciRegs, msix_table),
   VMM_FIELD (VmmPciRegs, msix_pending),
   VMM_FIELD_MAX (VmmPciRegs, intx, 1),
-  VMM_FIELD_END
+  VMM_FIELD_END,
 };
 
 /* Little-endian access to byte arrays. */
@@ -230,7 +230,11 @@ pcid_msix_write (VmmDevice *base, gpointer opaque, guint64 offset, guint size, g
 }
 
 static const VmmRegionOps pcid_msix_ops = {
-  .name = "msix", .read = pcid_msix_read, .write = pcid_msix_write, .access_min = 4, .access_max = 8
+  .name = "msix",
+  .read = pcid_msix_read,
+  .write = pcid_msix_write,
+  .access_min = 4,
+  .access_max = 8,
 };
 
 /* Mapping */
@@ -618,8 +622,8 @@ vmm_pci_device_init (VmmPciDevice *dev, int devfn, const VmmPciId *id, GError **
   config[0x0e] = id->multifunction ? 0x80 : 0;
   pcid_put16 (config + 0x2c, subsystem ? id->subsystem_vendor : 0x1af4);
   pcid_put16 (config + 0x2e, subsystem ? id->subsystem : 0x1100);
-  pcid_put16 (dev->wmask + PCID_COMMAND, PCID_COMMAND_IO | PCID_COMMAND_MEMORY | PCID_COMMAND_MASTER | PCID_COMMAND_SERR
-                                           | PCID_COMMAND_INTX_DISABLE);
+  pcid_put16 (dev->wmask + PCID_COMMAND,
+              PCID_COMMAND_IO | PCID_COMMAND_MEMORY | PCID_COMMAND_MASTER | PCID_COMMAND_SERR | PCID_COMMAND_INTX_DISABLE);
   pcid_put16 (dev->w1cmask + PCID_STATUS, PCID_STATUS_W1C);
   dev->wmask[0x0c] = 0xff; /* cache line size */
   dev->wmask[PCID_INT_LINE] = 0xff;

@@ -13,7 +13,7 @@
 typedef struct {
   guint16 vendor, device;
   guint8 revision;
-  guint32 class_code; /* 24 bits: class, subclass, interface */
+  guint32 class_code;                  /* 24 bits: class, subclass, interface */
   guint16 subsystem_vendor, subsystem; /* 0, 0: 1af4:1100 */
   gboolean multifunction;
 } VmmPciId;
@@ -37,15 +37,15 @@ typedef struct {
   guint64 size;    /* power of two */
   guint64 address; /* where it is mapped, or G_MAXUINT64 */
   VmmRegion region;
-  VmmRam *ram;     /* (not owned) */
-  VmmSlot *slot;   /* (nullable): mapped RAM BAR */
+  VmmRam *ram;   /* (not owned) */
+  VmmSlot *slot; /* (nullable): mapped RAM BAR */
 } VmmPciBar;
 
 typedef struct {
   guint16 vectors;
-  guint8 cap;          /* offset of the capability, 0: none */
+  guint8 cap; /* offset of the capability, 0: none */
   guint8 bar;
-  guint32 table, pba;  /* offsets in the BAR */
+  guint32 table, pba; /* offsets in the BAR */
   VmmRegion region;
 } VmmPciMsix;
 
@@ -67,8 +67,8 @@ struct _VmmPciDevice {
   VmmRam *rom;                         /* (nullable) */
   guint8 msi_cap;                      /* 0: none */
   VmmPciMsix msix;
-  guint8 cap_tail;                     /* the last capability: the next is linked there */
-  gboolean intx_asserted;              /* this function's share of its PIRQ */
+  guint8 cap_tail;        /* the last capability: the next is linked there */
+  gboolean intx_asserted; /* this function's share of its PIRQ */
   /* (nullable) After a write to [offset, offset+size) of the configuration space took effect. Lock held. */
   void (*config_written) (VmmPciDevice *dev, guint offset, guint size);
 };
@@ -88,7 +88,8 @@ void vmm_pci_device_clear (VmmPciDevice *dev); /* last in unrealize */
 void vmm_pci_device_reset (VmmPciDevice *dev);
 void vmm_pci_device_post_load (VmmPciDevice *dev); /* from the device's post_load: mappings and INTx as regs say */
 
-void vmm_pci_device_add_bar (VmmPciDevice *dev, guint bar, VmmPciBarKind kind, guint64 size, VmmPciBarFlags flags, const VmmRegionOps *ops, gpointer opaque);
+void vmm_pci_device_add_bar (VmmPciDevice *dev, guint bar, VmmPciBarKind kind, guint64 size, VmmPciBarFlags flags,
+                             const VmmRegionOps *ops, gpointer opaque);
 void vmm_pci_device_add_ram_bar (VmmPciDevice *dev, guint bar, VmmRam *ram, VmmPciBarFlags flags);
 /* The slot that shows a RAM BAR now, for its dirty log; NULL when it is not mapped. Lock held. */
 VmmSlot *vmm_pci_device_get_bar_slot (VmmPciDevice *dev, guint bar);

@@ -267,9 +267,13 @@ _vmm_ahci_port_reset (AhciPort *port, gboolean power_on)
   AhciPortRegs *px = _vmm_ahci_port_regs (port);
 
   _vmm_ahci_port_abort (port);
-  *px = (AhciPortRegs){ .clb = power_on ? 0 : px->clb, .clbu = power_on ? 0 : px->clbu, .fb = power_on ? 0 : px->fb,
-                        .fbu = power_on ? 0 : px->fbu, .cmd = AHCI_CMD_SUD | AHCI_CMD_POD, .tfd = AHCI_TFD_EMPTY,
-                        .sig = AHCI_SIG_EMPTY };
+  *px = (AhciPortRegs) { .clb = power_on ? 0 : px->clb,
+                         .clbu = power_on ? 0 : px->clbu,
+                         .fb = power_on ? 0 : px->fb,
+                         .fbu = power_on ? 0 : px->fbu,
+                         .cmd = AHCI_CMD_SUD | AHCI_CMD_POD,
+                         .tfd = AHCI_TFD_EMPTY,
+                         .sig = AHCI_SIG_EMPTY };
   port->signature_due = FALSE;
   _vmm_ahci_port_link_up (port);
 }
@@ -306,7 +310,8 @@ ahci_map (VmmSataTask *task, gsize max_bytes, gsize granule, struct iovec *iov, 
         {
           batch_first = index;
           batch_len = MIN (command->n_prds - index, AHCI_PRD_BATCH);
-          if (!vmm_pci_dma_read (&ahci->pci, command->prdt + (guint64) index * sizeof (AhciPrd), prds, batch_len * sizeof (AhciPrd)))
+          if (!vmm_pci_dma_read (&ahci->pci, command->prdt + (guint64) index * sizeof (AhciPrd), prds,
+                                 batch_len * sizeof (AhciPrd)))
             {
               command->bad_memory = TRUE;
               break;
@@ -332,7 +337,7 @@ ahci_map (VmmSataTask *task, gsize max_bytes, gsize granule, struct iovec *iov, 
       if (n > 0 && (guint8 *) iov[n - 1].iov_base + iov[n - 1].iov_len == host)
         iov[n - 1].iov_len += take;
       else if (n < max_iov)
-        iov[n++] = (struct iovec){ host, take };
+        iov[n++] = (struct iovec) { host, take };
       else
         break;
       total += take;
@@ -340,7 +345,7 @@ ahci_map (VmmSataTask *task, gsize max_bytes, gsize granule, struct iovec *iov, 
         {
           gsize excess = total % granule;
 
-          cut = (AhciCut){ total - excess, n, iov[n - 1].iov_len - excess, index, used + (guint32) (take - excess) };
+          cut = (AhciCut) { total - excess, n, iov[n - 1].iov_len - excess, index, used + (guint32) (take - excess) };
         }
       used += (guint32) take;
       if (used == len)
@@ -518,7 +523,7 @@ const VmmSataHostOps _vmm_ahci_host_ops = { .map = ahci_map, .complete = ahci_co
 static void
 ahci_parse_fis (const guint8 *fis, VmmAtaRegisters *regs)
 {
-  *regs = (VmmAtaRegisters){
+  *regs = (VmmAtaRegisters) {
     .command = fis[2],
     .feature = (guint16) (fis[3] | fis[11] << 8),
     .device = fis[7],
@@ -559,7 +564,7 @@ ahci_fetch (AhciPort *port, guint slot, guint8 fis[AHCI_FIS_SIZE])
   command->next_prd = 0;
   command->prd_offset = 0;
   command->prd_interrupt = command->overflow = command->bad_memory = FALSE;
-  *task = (VmmSataTask){
+  *task = (VmmSataTask) {
     .host = &ahci->host,
     .drive = port->drive,
     .tag = slot,
@@ -659,4 +664,3 @@ _vmm_ahci_port_run (AhciPort *port)
   if (!port->ahci->report_queued)
     _vmm_ahci_port_report (port);
 }
-

@@ -101,12 +101,12 @@ typedef struct {
   guint index;
   VmmSataDrive *drive; /* (nullable) */
   AhciCommand commands[AHCI_SLOTS];
-  guint32 active;      /* slots that the drive has */
-  guint32 finished;    /* queued, done, not yet reported */
-  gboolean exclusive;  /* the one active command is not queued */
-  gboolean aborting;   /* all that is active was aborted */
+  guint32 active;     /* slots that the drive has */
+  guint32 finished;   /* queued, done, not yet reported */
+  gboolean exclusive; /* the one active command is not queued */
+  gboolean aborting;  /* all that is active was aborted */
   gboolean signature_due;
-  gboolean running;    /* inside _vmm_ahci_port_run() */
+  gboolean running; /* inside _vmm_ahci_port_run() */
 } AhciPort;
 
 struct _Ahci {

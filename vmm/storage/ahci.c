@@ -26,26 +26,18 @@
 #define AHCI_IDX 0x10
 #define AHCI_IDX_DATA 0x14
 
-#define AHCI_PORT_FIELDS(n)                                                                                                        \
-  VMM_FIELD (AhciRegs, port[n].clb), VMM_FIELD (AhciRegs, port[n].clbu), VMM_FIELD (AhciRegs, port[n].fb),                           \
-    VMM_FIELD (AhciRegs, port[n].fbu), VMM_FIELD (AhciRegs, port[n].is), VMM_FIELD (AhciRegs, port[n].ie),                           \
-    VMM_FIELD (AhciRegs, port[n].cmd), VMM_FIELD (AhciRegs, port[n].tfd), VMM_FIELD (AhciRegs, port[n].sig),                         \
-    VMM_FIELD (AhciRegs, port[n].ssts), VMM_FIELD (AhciRegs, port[n].sctl), VMM_FIELD (AhciRegs, port[n].serr),                      \
-    VMM_FIELD (AhciRegs, port[n].sact), VMM_FIELD (AhciRegs, port[n].ci), VMM_FIELD_MAX (AhciRegs, port[n].halted, 1),               \
-    VMM_FIELD_MAX (AhciRegs, port[n].srst, 1), VMM_FIELD_MAX (AhciRegs, port[n].unposted, 1),                                        \
-    VMM_FIELD_MAX (AhciRegs, port[n].last_slot, AHCI_SLOTS - 1)
+#define AHCI_PORT_FIELDS(n)                                                                                              \
+  VMM_FIELD (AhciRegs, port[n].clb), VMM_FIELD (AhciRegs, port[n].clbu), VMM_FIELD (AhciRegs, port[n].fb),               \
+      VMM_FIELD (AhciRegs, port[n].fbu), VMM_FIELD (AhciRegs, port[n].is), VMM_FIELD (AhciRegs, port[n].ie),             \
+      VMM_FIELD (AhciRegs, port[n].cmd), VMM_FIELD (AhciRegs, port[n].tfd), VMM_FIELD (AhciRegs, port[n].sig),           \
+      VMM_FIELD (AhciRegs, port[n].ssts), VMM_FIELD (AhciRegs, port[n].sctl), VMM_FIELD (AhciRegs, port[n].serr),        \
+      VMM_FIELD (AhciRegs, port[n].sact), VMM_FIELD (AhciRegs, port[n].ci), VMM_FIELD_MAX (AhciRegs, port[n].halted, 1), \
+      VMM_FIELD_MAX (AhciRegs, port[n].srst, 1), VMM_FIELD_MAX (AhciRegs, port[n].unposted, 1),                          \
+      VMM_FIELD_MAX (AhciRegs, port[n].last_slot, AHCI_SLOTS - 1)
 
 static const VmmField ahci_fields[] = {
-  VMM_FIELD (AhciRegs, ghc),
-  VMM_FIELD (AhciRegs, is),
-  VMM_FIELD (AhciRegs, idx),
-  AHCI_PORT_FIELDS (0),
-  AHCI_PORT_FIELDS (1),
-  AHCI_PORT_FIELDS (2),
-  AHCI_PORT_FIELDS (3),
-  AHCI_PORT_FIELDS (4),
-  AHCI_PORT_FIELDS (5),
-  VMM_FIELD_END
+  VMM_FIELD (AhciRegs, ghc), VMM_FIELD (AhciRegs, is), VMM_FIELD (AhciRegs, idx), AHCI_PORT_FIELDS (0), AHCI_PORT_FIELDS (1),
+  AHCI_PORT_FIELDS (2),      AHCI_PORT_FIELDS (3),     AHCI_PORT_FIELDS (4),      AHCI_PORT_FIELDS (5), VMM_FIELD_END,
 };
 
 /* === Interrupts === */
@@ -521,7 +513,7 @@ ahci_realize (VmmDevice *dev, GError **error)
   config[0xac] = 0x48; /* index/data: BAR 4, offset 10 */
   ahci->pci.config_written = ahci_config_written;
 
-  ahci->host = (VmmSataHost){ .ops = &_vmm_ahci_host_ops, .controller = dev };
+  ahci->host = (VmmSataHost) { .ops = &_vmm_ahci_host_ops, .controller = dev };
   for (guint i = 0; i < AHCI_PORTS; i++)
     {
       ahci->ports[i].ahci = ahci;

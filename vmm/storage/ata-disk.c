@@ -84,7 +84,7 @@ static const VmmField adisk_fields[] = {
   VMM_FIELD_MAX (AtaDiskRegs, smart, 1),
   VMM_FIELD_MAX (AtaDiskRegs, standby, 1),
   VMM_FIELD_BLOB (AtaDiskRegs, buffer),
-  VMM_FIELD_END
+  VMM_FIELD_END,
 };
 
 static AtaDisk *
@@ -109,7 +109,7 @@ adisk_fail_at (VmmSataTask *task, guint8 error, guint64 lba)
 {
   AtaDisk *disk = adisk_of (task);
 
-  task->out = (VmmAtaRegisters){
+  task->out = (VmmAtaRegisters) {
     .status = ADISK_READY | VMM_ATA_STATUS_ERR,
     .error = error,
     .device = task->in.device,
@@ -186,48 +186,48 @@ adisk_fill_identity (const AtaDisk *disk, guint16 id[256])
 {
   const AtaDiskRegs *regs = &disk->regs;
 
-  id[0] = 0x0040;                        /* an ATA device, fixed */
-  id[2] = 0xc837;                        /* complete without SET FEATURES spin-up */
+  id[0] = 0x0040; /* an ATA device, fixed */
+  id[2] = 0xc837; /* complete without SET FEATURES spin-up */
   vmm_ata_put_string (id + 10, 10, disk->serial);
   vmm_ata_put_string (id + 23, 4, ADISK_FIRMWARE);
   vmm_ata_put_string (id + 27, 20, ADISK_MODEL);
   id[47] = 0x8000 | ADISK_MAX_MULTIPLE;
-  id[48] = 0x4000;                       /* no trusted computing */
-  id[49] = 0x2f00;                       /* standby timer, IORDY, LBA, DMA */
+  id[48] = 0x4000; /* no trusted computing */
+  id[49] = 0x2f00; /* standby timer, IORDY, LBA, DMA */
   id[50] = 0x4000;
-  id[53] = 0x0007;                       /* 54-58, 64-70, 88 are valid */
+  id[53] = 0x0007; /* 54-58, 64-70, 88 are valid */
   id[59] = regs->multiple != 0 ? 0x0100 | regs->multiple : 0;
-  id[63] = 0x0007;                       /* multiword DMA 0-2 */
+  id[63] = 0x0007; /* multiword DMA 0-2 */
   if ((regs->mode & 0xf8) == 0x20)
     id[63] |= (guint16) (0x100 << (regs->mode & 7));
-  id[64] = 0x0003;                       /* PIO 3, 4 */
+  id[64] = 0x0003;                         /* PIO 3, 4 */
   id[65] = id[66] = id[67] = id[68] = 120; /* ns a cycle */
-  id[75] = 31;                           /* queue depth - 1 */
-  id[76] = 0x010e;                       /* NCQ; SATA 1.5, 3, 6 Gb/s */
-  id[77] = 0x0002;                       /* now at 1.5 Gb/s */
-  id[80] = 0x07e0;                       /* ATA/ATAPI-5 to ACS-3 */
-  id[82] = 0x702b;                       /* NOP, READ/WRITE BUFFER, write cache, power management, security, SMART */
-  id[82] |= 0x0040;                      /* look-ahead */
-  id[83] = 0x7400;                       /* FLUSH CACHE (EXT), 48 bits */
-  id[84] = 0x4160;                       /* WWN, WRITE FUA, general purpose logging */
+  id[75] = 31;                             /* queue depth - 1 */
+  id[76] = 0x010e;                         /* NCQ; SATA 1.5, 3, 6 Gb/s */
+  id[77] = 0x0002;                         /* now at 1.5 Gb/s */
+  id[80] = 0x07e0;                         /* ATA/ATAPI-5 to ACS-3 */
+  id[82] = 0x702b;                         /* NOP, READ/WRITE BUFFER, write cache, power management, security, SMART */
+  id[82] |= 0x0040;                        /* look-ahead */
+  id[83] = 0x7400;                         /* FLUSH CACHE (EXT), 48 bits */
+  id[84] = 0x4160;                         /* WWN, WRITE FUA, general purpose logging */
   id[85] = (guint16) (0x7008 | (regs->look_ahead ? 0x40 : 0) | (regs->write_cache ? 0x20 : 0) | (regs->smart ? 1 : 0));
-  id[86] = 0xb400;                       /* as 83; 119 and 120 are valid */
+  id[86] = 0xb400; /* as 83; 119 and 120 are valid */
   id[87] = 0x4160;
-  id[88] = 0x007f;                       /* Ultra DMA 0-6 */
+  id[88] = 0x007f; /* Ultra DMA 0-6 */
   if ((regs->mode & 0xf8) == 0x40)
     id[88] |= (guint16) (0x100 << (regs->mode & 7));
-  id[92] = 0xfffe;                       /* master password: none was set */
+  id[92] = 0xfffe; /* master password: none was set */
   id[105] = disk->discard ? ADISK_TRIM_PAGES : 0;
-  id[106] = 0x6003;                      /* 8 logical sectors a physical one */
-  id[119] = id[120] = 0x4008;            /* READ LOG DMA EXT */
-  id[128] = 0x0009;                      /* security: supported, frozen */
-  id[209] = 0x4000;                      /* aligned at 0 */
-  id[217] = 1;                           /* does not rotate */
-  id[222] = 0x10ff;                      /* serial, SATA 3.2 and before */
+  id[106] = 0x6003;           /* 8 logical sectors a physical one */
+  id[119] = id[120] = 0x4008; /* READ LOG DMA EXT */
+  id[128] = 0x0009;           /* security: supported, frozen */
+  id[209] = 0x4000;           /* aligned at 0 */
+  id[217] = 1;                /* does not rotate */
+  id[222] = 0x10ff;           /* serial, SATA 3.2 and before */
   if (disk->discard)
     {
-      id[69] |= 0x4020;                  /* trimmed sectors read as zeros */
-      id[169] = 1;                       /* TRIM */
+      id[69] |= 0x4020; /* trimmed sectors read as zeros */
+      id[169] = 1;      /* TRIM */
     }
   adisk_fill_capacity (disk, id);
   adisk_fill_wwn (disk, id);
@@ -681,23 +681,23 @@ static const struct {
   guint flags;
   void (*func) (VmmSataTask *task, guint flags);
 } adisk_commands[] = {
-  { 0x60, ADISK_QUEUED | ADISK_EXT, adisk_move },                             /* READ FPDMA QUEUED */
-  { 0x61, ADISK_QUEUED | ADISK_EXT | ADISK_WRITE, adisk_move },               /* WRITE FPDMA QUEUED */
-  { 0x25, ADISK_DMA | ADISK_EXT, adisk_move },                                /* READ DMA EXT */
-  { 0x35, ADISK_DMA | ADISK_EXT | ADISK_WRITE, adisk_move },                  /* WRITE DMA EXT */
-  { 0xc8, ADISK_DMA, adisk_move },                                            /* READ DMA */
-  { 0xc9, ADISK_DMA, adisk_move },                                            /* READ DMA without retries */
-  { 0xca, ADISK_DMA | ADISK_WRITE, adisk_move },                              /* WRITE DMA */
-  { 0xcb, ADISK_DMA | ADISK_WRITE, adisk_move },                              /* WRITE DMA without retries */
-  { 0xea, 0, adisk_flush },                                                   /* FLUSH CACHE EXT */
-  { 0xe7, 0, adisk_flush },                                                   /* FLUSH CACHE */
-  { 0x06, 0, adisk_trim },                                                    /* DATA SET MANAGEMENT */
-  { 0x20, 0, adisk_move },                                                    /* READ SECTOR(S) */
+  { 0x60, ADISK_QUEUED | ADISK_EXT, adisk_move },               /* READ FPDMA QUEUED */
+  { 0x61, ADISK_QUEUED | ADISK_EXT | ADISK_WRITE, adisk_move }, /* WRITE FPDMA QUEUED */
+  { 0x25, ADISK_DMA | ADISK_EXT, adisk_move },                  /* READ DMA EXT */
+  { 0x35, ADISK_DMA | ADISK_EXT | ADISK_WRITE, adisk_move },    /* WRITE DMA EXT */
+  { 0xc8, ADISK_DMA, adisk_move },                              /* READ DMA */
+  { 0xc9, ADISK_DMA, adisk_move },                              /* READ DMA without retries */
+  { 0xca, ADISK_DMA | ADISK_WRITE, adisk_move },                /* WRITE DMA */
+  { 0xcb, ADISK_DMA | ADISK_WRITE, adisk_move },                /* WRITE DMA without retries */
+  { 0xea, 0, adisk_flush },                                     /* FLUSH CACHE EXT */
+  { 0xe7, 0, adisk_flush },                                     /* FLUSH CACHE */
+  { 0x06, 0, adisk_trim },                                      /* DATA SET MANAGEMENT */
+  { 0x20, 0, adisk_move },                                      /* READ SECTOR(S) */
   { 0x21, 0, adisk_move },
-  { 0x24, ADISK_EXT, adisk_move },                                            /* READ SECTOR(S) EXT */
-  { 0x29, ADISK_EXT | ADISK_MULTIPLE, adisk_move },                           /* READ MULTIPLE EXT */
-  { 0xc4, ADISK_MULTIPLE, adisk_move },                                       /* READ MULTIPLE */
-  { 0x30, ADISK_WRITE, adisk_move },                                          /* WRITE SECTOR(S) */
+  { 0x24, ADISK_EXT, adisk_move },                  /* READ SECTOR(S) EXT */
+  { 0x29, ADISK_EXT | ADISK_MULTIPLE, adisk_move }, /* READ MULTIPLE EXT */
+  { 0xc4, ADISK_MULTIPLE, adisk_move },             /* READ MULTIPLE */
+  { 0x30, ADISK_WRITE, adisk_move },                /* WRITE SECTOR(S) */
   { 0x31, ADISK_WRITE, adisk_move },
   { 0x34, ADISK_EXT | ADISK_WRITE, adisk_move },                              /* WRITE SECTOR(S) EXT */
   { 0x39, ADISK_EXT | ADISK_MULTIPLE | ADISK_WRITE, adisk_move },             /* WRITE MULTIPLE EXT */
@@ -706,28 +706,28 @@ static const struct {
   { 0x3d, ADISK_DMA | ADISK_EXT | ADISK_WRITE | ADISK_FUA, adisk_move },      /* WRITE DMA FUA EXT */
   { 0x40, 0, adisk_verify },                                                  /* READ VERIFY SECTOR(S) */
   { 0x41, 0, adisk_verify },
-  { 0x42, ADISK_EXT, adisk_verify },                                          /* READ VERIFY SECTOR(S) EXT */
-  { 0xec, 0, adisk_do_identify },                                             /* IDENTIFY DEVICE */
-  { 0xef, 0, adisk_set_features },                                            /* SET FEATURES */
-  { 0xc6, 0, adisk_set_multiple },                                            /* SET MULTIPLE MODE */
-  { 0x91, 0, adisk_set_translation },                                         /* INITIALIZE DEVICE PARAMETERS */
-  { 0x90, 0, adisk_diagnose },                                                /* EXECUTE DEVICE DIAGNOSTIC */
-  { 0x2f, 0, adisk_read_log },                                                /* READ LOG EXT */
-  { 0x47, ADISK_DMA, adisk_read_log },                                        /* READ LOG DMA EXT */
-  { 0xb0, 0, adisk_smart },                                                   /* SMART */
-  { 0xe0, 0, adisk_stand_by },                                                /* STANDBY IMMEDIATE */
-  { 0xe2, 0, adisk_stand_by },                                                /* STANDBY */
-  { 0xe6, 0, adisk_stand_by },                                                /* SLEEP */
-  { 0xe1, 0, adisk_idle },                                                    /* IDLE IMMEDIATE */
-  { 0xe3, 0, adisk_idle },                                                    /* IDLE */
-  { 0xe5, 0, adisk_check_power },                                             /* CHECK POWER MODE */
-  { 0xe4, 0, adisk_read_buffer },                                             /* READ BUFFER */
-  { 0xe8, 0, adisk_write_buffer },                                            /* WRITE BUFFER */
-  { 0xe9, ADISK_DMA, adisk_read_buffer },                                     /* READ BUFFER DMA */
-  { 0xeb, ADISK_DMA, adisk_write_buffer },                                    /* WRITE BUFFER DMA */
-  { 0xf5, 0, adisk_accept },                                                  /* SECURITY FREEZE LOCK: it is */
-  { 0x10, 0, adisk_accept },                                                  /* RECALIBRATE */
-  { 0x70, 0, adisk_accept },                                                  /* SEEK */
+  { 0x42, ADISK_EXT, adisk_verify },       /* READ VERIFY SECTOR(S) EXT */
+  { 0xec, 0, adisk_do_identify },          /* IDENTIFY DEVICE */
+  { 0xef, 0, adisk_set_features },         /* SET FEATURES */
+  { 0xc6, 0, adisk_set_multiple },         /* SET MULTIPLE MODE */
+  { 0x91, 0, adisk_set_translation },      /* INITIALIZE DEVICE PARAMETERS */
+  { 0x90, 0, adisk_diagnose },             /* EXECUTE DEVICE DIAGNOSTIC */
+  { 0x2f, 0, adisk_read_log },             /* READ LOG EXT */
+  { 0x47, ADISK_DMA, adisk_read_log },     /* READ LOG DMA EXT */
+  { 0xb0, 0, adisk_smart },                /* SMART */
+  { 0xe0, 0, adisk_stand_by },             /* STANDBY IMMEDIATE */
+  { 0xe2, 0, adisk_stand_by },             /* STANDBY */
+  { 0xe6, 0, adisk_stand_by },             /* SLEEP */
+  { 0xe1, 0, adisk_idle },                 /* IDLE IMMEDIATE */
+  { 0xe3, 0, adisk_idle },                 /* IDLE */
+  { 0xe5, 0, adisk_check_power },          /* CHECK POWER MODE */
+  { 0xe4, 0, adisk_read_buffer },          /* READ BUFFER */
+  { 0xe8, 0, adisk_write_buffer },         /* WRITE BUFFER */
+  { 0xe9, ADISK_DMA, adisk_read_buffer },  /* READ BUFFER DMA */
+  { 0xeb, ADISK_DMA, adisk_write_buffer }, /* WRITE BUFFER DMA */
+  { 0xf5, 0, adisk_accept },               /* SECURITY FREEZE LOCK: it is */
+  { 0x10, 0, adisk_accept },               /* RECALIBRATE */
+  { 0x70, 0, adisk_accept },               /* SEEK */
 };
 
 /* === The controller's calls === */
@@ -779,11 +779,13 @@ adisk_bus_reset (VmmSataDrive *drive, VmmSataReset kind)
 static void
 adisk_get_signature (VmmSataDrive *drive, VmmAtaRegisters *ret)
 {
-  *ret = (VmmAtaRegisters){ .status = ADISK_READY, .error = 0x01, .count = 1, .lba = 1 };
+  *ret = (VmmAtaRegisters) { .status = ADISK_READY, .error = 0x01, .count = 1, .lba = 1 };
 }
 
 static const VmmSataDriveOps adisk_ops = {
-  .start = adisk_start, .reset = adisk_bus_reset, .get_signature = adisk_get_signature
+  .start = adisk_start,
+  .reset = adisk_bus_reset,
+  .get_signature = adisk_get_signature,
 };
 
 /* === Life === */
@@ -804,7 +806,7 @@ adisk_reset (VmmDevice *dev, VmmResetKind kind)
 {
   AtaDisk *disk = (AtaDisk *) dev;
 
-  disk->regs = (AtaDiskRegs){ .smart = TRUE };
+  disk->regs = (AtaDiskRegs) { .smart = TRUE };
   adisk_set_defaults (disk);
 }
 

@@ -7,9 +7,9 @@
 #define VMM_ATA_SMART_SIGNATURE 0xc24f00 /* LBA high and mid */
 
 typedef enum {
-  VMM_ATA_SMART_DONE,    /* no data */
-  VMM_ATA_SMART_GOOD,    /* RETURN STATUS: answer with the signature */
-  VMM_ATA_SMART_DATA,    /* a page to send */
+  VMM_ATA_SMART_DONE, /* no data */
+  VMM_ATA_SMART_GOOD, /* RETURN STATUS: answer with the signature */
+  VMM_ATA_SMART_DATA, /* a page to send */
   VMM_ATA_SMART_REFUSED,
 } VmmAtaSmartResult;
 

@@ -21,7 +21,7 @@
 #define ACD_FIRMWARE "1.0"
 #define ACD_SERIAL_MAX 20
 #define ACD_READY (VMM_ATA_STATUS_DRDY | VMM_ATA_STATUS_DSC)
-#define ACD_REASON_STATUS 3         /* interrupt reason, in count: C/D and I/O, the command is over */
+#define ACD_REASON_STATUS 3 /* interrupt reason, in count: C/D and I/O, the command is over */
 #define ACD_SIGNATURE_LBA 0xeb1401
 #define ACD_MODE_UDMA6 0x46
 #define ACD_FEATURE_DMA 0x01
@@ -56,8 +56,8 @@ typedef struct {
   guint8 attention; /* unit attentions to be told */
   guint8 events;    /* 1 << VmmMmcEvent */
   guint8 tray_open, locked;
-  guint8 swapped;   /* the guest has not seen the drive empty between two media */
-  guint8 mode;      /* SET FEATURES 03 */
+  guint8 swapped; /* the guest has not seen the drive empty between two media */
+  guint8 mode;    /* SET FEATURES 03 */
   guint8 standby;
 } AtapiCdRegs;
 
@@ -84,7 +84,7 @@ static const VmmField acd_fields[] = {
   VMM_FIELD_MAX (AtapiCdRegs, swapped, 1),
   VMM_FIELD (AtapiCdRegs, mode),
   VMM_FIELD_MAX (AtapiCdRegs, standby, 1),
-  VMM_FIELD_END
+  VMM_FIELD_END,
 };
 
 static AtapiCd *
@@ -102,7 +102,9 @@ acd_blocks (const AtapiCd *cd)
 static VmmMmcState
 acd_state (const AtapiCd *cd)
 {
-  return (VmmMmcState){ .blocks = cd->regs.swapped ? 0 : acd_blocks (cd), .tray_open = cd->regs.tray_open, .locked = cd->regs.locked };
+  return (VmmMmcState) { .blocks = cd->regs.swapped ? 0 : acd_blocks (cd),
+                         .tray_open = cd->regs.tray_open,
+                         .locked = cd->regs.locked };
 }
 
 /* === Answers === */
@@ -126,7 +128,7 @@ acd_check (VmmSataTask *task, guint key, guint code)
 
   cd->regs.sense_key = (guint8) key;
   cd->regs.sense_code = (guint16) code;
-  task->out = (VmmAtaRegisters){
+  task->out = (VmmAtaRegisters) {
     .status = ACD_READY | VMM_ATA_STATUS_ERR,
     .error = (guint8) (key << 4 | (key == ACD_ILLEGAL_REQUEST ? VMM_ATA_ERROR_ABRT : 0)),
     .device = task->in.device,
@@ -554,7 +556,7 @@ acd_packet (VmmSataTask *task)
 static void
 acd_get_signature (VmmSataDrive *drive, VmmAtaRegisters *ret)
 {
-  *ret = (VmmAtaRegisters){ .error = 0x01, .count = 1, .lba = ACD_SIGNATURE_LBA };
+  *ret = (VmmAtaRegisters) { .error = 0x01, .count = 1, .lba = ACD_SIGNATURE_LBA };
 }
 
 static void
@@ -752,7 +754,7 @@ acd_reset (VmmDevice *dev, VmmResetKind kind)
 {
   AtapiCd *cd = (AtapiCd *) dev;
 
-  cd->regs = (AtapiCdRegs){ .tray_open = cd->regs.tray_open };
+  cd->regs = (AtapiCdRegs) { .tray_open = cd->regs.tray_open };
   acd_bus_reset (&cd->drive, VMM_SATA_RESET_HARDWARE);
 }
 

@@ -9,8 +9,8 @@
 #define MMC_CD_BLOCKS (80 * 60 * 75) /* 80 minutes */
 #define MMC_LEADIN 150               /* frames before block 0 */
 #define MMC_LEADOUT 0xaa
-#define MMC_DATA_TRACK 0x14          /* ADR 1, digital copy prohibited, data */
-#define MMC_CD_SPEED 8467            /* kB/s: 48 times */
+#define MMC_DATA_TRACK 0x14 /* ADR 1, digital copy prohibited, data */
+#define MMC_CD_SPEED 8467   /* kB/s: 48 times */
 
 gboolean
 vmm_mmc_is_dvd (guint32 blocks)
@@ -95,8 +95,8 @@ mmc_page_timeout (const VmmMmcState *state, guint8 *page)
 static gsize
 mmc_page_capabilities (const VmmMmcState *state, guint8 *page)
 {
-  page[2] = 0x0b; /* reads CD-R, CD-RW, DVD-ROM */
-  page[4] = 0x70; /* mode 2 forms 1 and 2, several sessions */
+  page[2] = 0x0b;                              /* reads CD-R, CD-RW, DVD-ROM */
+  page[4] = 0x70;                              /* mode 2 forms 1 and 2, several sessions */
   page[6] = 0x29 | (state->locked ? 0x02 : 0); /* tray, ejects, locks */
   vmm_mmc_put16 (page + 8, MMC_CD_SPEED);
   vmm_mmc_put16 (page + 12, 512); /* buffer, KiB */
@@ -325,9 +325,9 @@ static const struct {
   { 0x0002, MMC_FEATURE_PERSISTENT | 1 << 2, mmc_when_always, mmc_feature_morphing },
   { 0x0003, MMC_FEATURE_PERSISTENT, mmc_when_always, mmc_feature_removable },
   { 0x0010, 0, mmc_when_disc, mmc_feature_random_readable },
-  { 0x001d, 0, mmc_when_disc, mmc_feature_empty },                      /* multi-read */
+  { 0x001d, 0, mmc_when_disc, mmc_feature_empty }, /* multi-read */
   { 0x001e, 2 << 2, mmc_when_cd, mmc_feature_cd_read },
-  { 0x001f, 0, mmc_when_dvd, mmc_feature_empty },                       /* DVD read */
+  { 0x001f, 0, mmc_when_dvd, mmc_feature_empty },                         /* DVD read */
   { 0x0100, MMC_FEATURE_PERSISTENT, mmc_when_always, mmc_feature_empty }, /* power management */
   { 0x0105, MMC_FEATURE_PERSISTENT, mmc_when_always, mmc_feature_empty }, /* timeout */
 };
@@ -368,9 +368,9 @@ vmm_mmc_disc_information (const VmmMmcState *state, const guint8 *cdb, guint8 *r
   if ((cdb[1] & 7) != 0)
     return 0;
   vmm_mmc_put16 (reply, 32);
-  reply[2] = 0x0e; /* disc and last session complete */
+  reply[2] = 0x0e;                               /* disc and last session complete */
   reply[3] = reply[4] = reply[5] = reply[6] = 1; /* first track, sessions, tracks of the last session */
-  reply[7] = 0x20; /* unrestricted use */
+  reply[7] = 0x20;                               /* unrestricted use */
   return 34;
 }
 

@@ -26,16 +26,16 @@ typedef enum {
 gboolean vmm_mmc_is_dvd (guint32 blocks);
 
 /* All: @reply has room for VMM_MMC_MAX_REPLY bytes and is zeroed. Returns: bytes, or 0: a field of the @cdb is invalid. */
-gsize vmm_mmc_inquiry (const guint8 *cdb, const char *serial, guint8 *reply);            /* SPC-4 §6.6 */
-gsize vmm_mmc_mode_sense (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);   /* SPC-4 §6.14, MMC-5 §7 */
-gsize vmm_mmc_read_toc (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);     /* §6.25 */
+gsize vmm_mmc_inquiry (const guint8 *cdb, const char *serial, guint8 *reply);                 /* SPC-4 §6.6 */
+gsize vmm_mmc_mode_sense (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);        /* SPC-4 §6.14, MMC-5 §7 */
+gsize vmm_mmc_read_toc (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);          /* §6.25 */
 gsize vmm_mmc_get_configuration (const VmmMmcState *state, const guint8 *cdb, guint8 *reply); /* §6.5, §5 */
 gsize vmm_mmc_disc_information (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);  /* §6.21 */
 gsize vmm_mmc_track_information (const VmmMmcState *state, const guint8 *cdb, guint8 *reply); /* §6.26 */
 gsize vmm_mmc_disc_structure (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);    /* §6.22 */
 gsize vmm_mmc_sub_channel (const VmmMmcState *state, const guint8 *cdb, guint8 *reply);       /* MMC-3 §5.22 */
 gsize vmm_mmc_event_status (const VmmMmcState *state, VmmMmcEvent event, const guint8 *cdb, guint8 *reply); /* §6.6 */
-gsize vmm_mmc_mechanism_status (const VmmMmcState *state, guint8 *reply);                     /* §6.10 */
+gsize vmm_mmc_mechanism_status (const VmmMmcState *state, guint8 *reply);                                   /* §6.10 */
 
 static inline guint16
 vmm_mmc_get16 (const guint8 *bytes)

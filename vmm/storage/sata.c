@@ -327,7 +327,7 @@ sata_task_step (VmmSataTask *task)
       if (task->discards)
         {
           bytes = MIN (task->len, SATA_SCRATCH);
-          task->iov[0] = (struct iovec){ task->scratch, bytes };
+          task->iov[0] = (struct iovec) { task->scratch, bytes };
           n = 1;
         }
       else
@@ -361,7 +361,7 @@ sata_task_begin (VmmSataTask *task, VmmBlockOp op, guint64 offset, guint64 len, 
   task->len = len;
   task->discards = discards;
   task->done = done;
-  task->req = (VmmBlockRequest){ .op = op, .done = sata_on_request_done, .data = task };
+  task->req = (VmmBlockRequest) { .op = op, .done = sata_on_request_done, .data = task };
   if (task->block == NULL)
     sata_task_end (task, -ENOMEDIUM);
   else

@@ -75,7 +75,7 @@ struct _VmmSataTask {
   gboolean aborted; /* the controller: nobody waits for the answer any more */
 
   /* The transfer under way; storage/sata.c */
-  gboolean parked;     /* quiesced before it was submitted */
+  gboolean parked; /* quiesced before it was submitted */
   VmmBlock *block;
   guint generation;    /* of the drive's medium */
   guint64 offset, len; /* bytes still to do */
@@ -84,8 +84,8 @@ struct _VmmSataTask {
   VmmBlockRequest req;
   struct iovec *iov; /* (owned) (nullable) */
   guint iov_size;
-  gboolean grow;     /* it was too short */
-  guint8 *scratch;   /* (owned) (nullable): freed with the task */
+  gboolean grow;   /* it was too short */
+  guint8 *scratch; /* (owned) (nullable): freed with the task */
   /* The drive's own */
   guint32 position, total;
   gboolean write_through;

@@ -236,54 +236,54 @@ acpt_add_fadt (AcptBuild *build, gsize facs, gsize dsdt)
 {
   GByteArray *out = build->tables;
   gsize start = acpt_begin (build, "FACP", 3);
-  guint32 flags = 1 << 0      /* WBINVD works */
-                  | 1 << 2    /* every processor has C1 */
-                  | 1 << 5    /* no fixed sleep button; the power button is fixed: bit 4 is clear */
-                  | 1 << 10   /* reset register */
-                  | 1 << 15;  /* the PM timer rather than a clock of the processor's */
+  guint32 flags = 1 << 0     /* WBINVD works */
+                  | 1 << 2   /* every processor has C1 */
+                  | 1 << 5   /* no fixed sleep button; the power button is fixed: bit 4 is clear */
+                  | 1 << 10  /* reset register */
+                  | 1 << 15; /* the PM timer rather than a clock of the processor's */
 
   if (build->machine->n_vcpus > 8)
     flags |= 1 << 18; /* logical interrupt destinations as clusters */
 
   acpt_u32 (out, (guint32) facs);
   acpt_u32 (out, (guint32) dsdt);
-  acpt_u8 (out, 1);              /* (interrupt model of ACPI 1.0) */
-  acpt_u8 (out, 1);              /* profile: desktop */
+  acpt_u8 (out, 1); /* (interrupt model of ACPI 1.0) */
+  acpt_u8 (out, 1); /* profile: desktop */
   acpt_u16 (out, ACPT_SCI);
-  acpt_u32 (out, 0);             /* no SMI command: ACPI is on from the start */
-  acpt_zeros (out, 4);           /* ACPI enable, disable, S4BIOS, P-state */
-  acpt_u32 (out, ACPT_PM_BASE);  /* PM1a event */
+  acpt_u32 (out, 0);            /* no SMI command: ACPI is on from the start */
+  acpt_zeros (out, 4);          /* ACPI enable, disable, S4BIOS, P-state */
+  acpt_u32 (out, ACPT_PM_BASE); /* PM1a event */
   acpt_u32 (out, 0);
   acpt_u32 (out, ACPT_PM_BASE + 4); /* PM1a control */
   acpt_u32 (out, 0);
-  acpt_u32 (out, 0);                /* PM2 control */
-  acpt_u32 (out, ACPT_PM_BASE + 8); /* PM timer */
+  acpt_u32 (out, 0);                   /* PM2 control */
+  acpt_u32 (out, ACPT_PM_BASE + 8);    /* PM timer */
   acpt_u32 (out, ACPT_PM_BASE + 0x20); /* GPE0 */
   acpt_u32 (out, 0);
-  acpt_u8 (out, 4);              /* their lengths: PM1 event, */
-  acpt_u8 (out, 2);              /* PM1 control, */
-  acpt_u8 (out, 0);              /* PM2 control, */
-  acpt_u8 (out, 4);              /* PM timer, */
-  acpt_u8 (out, 16);             /* GPE0, */
-  acpt_u8 (out, 0);              /* GPE1 */
-  acpt_u8 (out, 0);              /* GPE1 base */
-  acpt_u8 (out, 0);              /* _CST */
-  acpt_u16 (out, 0x0fff);        /* C2 and C3: none */
+  acpt_u8 (out, 4);       /* their lengths: PM1 event, */
+  acpt_u8 (out, 2);       /* PM1 control, */
+  acpt_u8 (out, 0);       /* PM2 control, */
+  acpt_u8 (out, 4);       /* PM timer, */
+  acpt_u8 (out, 16);      /* GPE0, */
+  acpt_u8 (out, 0);       /* GPE1 */
+  acpt_u8 (out, 0);       /* GPE1 base */
+  acpt_u8 (out, 0);       /* _CST */
+  acpt_u16 (out, 0x0fff); /* C2 and C3: none */
   acpt_u16 (out, 0x0fff);
-  acpt_u16 (out, 0);             /* cache flushing by WBINVD alone */
+  acpt_u16 (out, 0); /* cache flushing by WBINVD alone */
   acpt_u16 (out, 0);
-  acpt_u8 (out, 0);              /* duty cycle */
+  acpt_u8 (out, 0); /* duty cycle */
   acpt_u8 (out, 0);
-  acpt_u8 (out, 0);              /* CMOS: day and month alarm: none */
+  acpt_u8 (out, 0); /* CMOS: day and month alarm: none */
   acpt_u8 (out, 0);
-  acpt_u8 (out, 0x32);           /* CMOS: century */
-  acpt_u16 (out, 0x0003);        /* legacy devices, i8042 */
+  acpt_u8 (out, 0x32);    /* CMOS: century */
+  acpt_u16 (out, 0x0003); /* legacy devices, i8042 */
   acpt_u8 (out, 0);
   acpt_u32 (out, flags);
-  acpt_gas_io (out, 8, 0xcf9);   /* reset register and its value */
+  acpt_gas_io (out, 8, 0xcf9); /* reset register and its value */
   acpt_u8 (out, 0x0f);
   acpt_zeros (out, 3);
-  acpt_u64 (out, 0);             /* X_FIRMWARE_CTRL: the 32-bit field is used */
+  acpt_u64 (out, 0); /* X_FIRMWARE_CTRL: the 32-bit field is used */
   acpt_u64 (out, dsdt);
   acpt_gas_io (out, 32, ACPT_PM_BASE);
   acpt_gas_io (out, 0, 0);

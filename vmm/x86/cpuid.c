@@ -50,7 +50,9 @@ cpuid_add (struct kvm_cpuid2 *cpuid, guint32 function, guint32 index, gboolean i
   if (cpuid->nent >= CPUID_MAX_ENTRIES)
     return NULL;
   entry = &cpuid->entries[cpuid->nent++];
-  *entry = (struct kvm_cpuid_entry2){ .function = function, .index = index, .flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0 };
+  *entry = (struct kvm_cpuid_entry2) { .function = function,
+                                       .index = index,
+                                       .flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0 };
   return entry;
 }
 
@@ -107,8 +109,8 @@ cpuid_fix (struct kvm_cpuid_entry2 *entry, guint index, guint n_vcpus)
       if (entry->function == 4)
         entry->eax |= (guint32) ((1u << MIN (cpuid_core_bits (n_vcpus), 6)) - 1) << 26;
       break;
-    case 5: /* MONITOR/MWAIT */
-    case 6: /* thermal and power */
+    case 5:   /* MONITOR/MWAIT */
+    case 6:   /* thermal and power */
     case 0xa: /* performance counters: KVM's own list would tie the guest to this host */
       entry->eax = entry->ebx = entry->ecx = entry->edx = 0;
       break;

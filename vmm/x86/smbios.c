@@ -154,23 +154,23 @@ smb_add_processor (SmbWriter *writer, guint n_cores)
   smb_string (writer, "Lodge");
   smb_u64 (writer, 0); /* the guest reads CPUID itself */
   smb_string (writer, "q35");
-  smb_u8 (writer, 0);     /* voltage */
-  smb_u16 (writer, 0);    /* external clock: unknown */
-  smb_u16 (writer, 0);    /* speeds: unknown */
+  smb_u8 (writer, 0);  /* voltage */
+  smb_u16 (writer, 0); /* external clock: unknown */
+  smb_u16 (writer, 0); /* speeds: unknown */
   smb_u16 (writer, 0);
-  smb_u8 (writer, 0x41);  /* socket populated, enabled */
-  smb_u8 (writer, 1);     /* upgrade: other */
+  smb_u8 (writer, 0x41);           /* socket populated, enabled */
+  smb_u8 (writer, 1);              /* upgrade: other */
   smb_u16 (writer, SMB_NO_HANDLE); /* caches */
   smb_u16 (writer, SMB_NO_HANDLE);
   smb_u16 (writer, SMB_NO_HANDLE);
-  smb_u8 (writer, 0);     /* serial number, asset tag, part number */
+  smb_u8 (writer, 0); /* serial number, asset tag, part number */
   smb_u8 (writer, 0);
   smb_u8 (writer, 0);
   smb_u8 (writer, cores);
-  smb_u8 (writer, cores); /* enabled */
-  smb_u8 (writer, cores); /* threads */
+  smb_u8 (writer, cores);                                /* enabled */
+  smb_u8 (writer, cores);                                /* threads */
   smb_u16 (writer, 0x0004 | (n_cores > 1 ? 0x0008 : 0)); /* 64-bit capable, multi-core */
-  smb_u16 (writer, 1);    /* family: other */
+  smb_u16 (writer, 1);                                   /* family: other */
   smb_end (writer, 0x2a);
 }
 
