@@ -19,7 +19,7 @@ lodge_cli_create_more_help (void)
 {
   g_autofree char *text = lodge_setting_list_dup_text ();
 
-  g_print ("\n%s\n%s", _("Groups and keys for --set; a new group is a new device and needs its class first:"), text);
+  g_print ("\n%s\n%s", _ ("Groups and keys for --set; a new group is a new device and needs its class first:"), text);
 }
 
 static int
@@ -47,7 +47,7 @@ lccr_apply_set (LodgeCliCall *call, LodgeMachineSpec *spec, const char *text)
   GError *error = NULL;
 
   if (equals == NULL || dot == text || equals == dot + 1)
-    return lodge_cli_usage (call, _("“%s” does not look like GROUP.KEY=VALUE."), text);
+    return lodge_cli_usage (call, _ ("“%s” does not look like GROUP.KEY=VALUE."), text);
   group = g_strndup (text, (gsize) (dot - text));
   key = g_strndup (dot + 1, (gsize) (equals - dot - 1));
   if (!lodge_machine_spec_set_setting (spec, group, key, equals[1] != '\0' ? equals + 1 : NULL, &error))
@@ -79,9 +79,9 @@ lccr_apply_sources (LodgeCliCall *call, LodgeMachineSpec *spec)
   int status = 0;
 
   if (kernel == NULL && (lodge_cli_option (call, "initrd") != NULL || lodge_cli_option (call, "append") != NULL))
-    return lodge_cli_usage (call, "%s", _("--initrd and --append go with --kernel."));
+    return lodge_cli_usage (call, "%s", _ ("--initrd and --append go with --kernel."));
   if (image == NULL && lodge_cli_option (call, "link") != NULL)
-    return lodge_cli_usage (call, "%s", _("--link goes with --import."));
+    return lodge_cli_usage (call, "%s", _ ("--link goes with --import."));
   lodge_machine_spec_set_source (spec, source);
   lodge_machine_spec_set_link_image (spec, lodge_cli_option (call, "link") != NULL);
   lodge_machine_spec_set_path (spec, image != NULL ? image : kernel != NULL ? kernel : iso);
@@ -116,21 +116,21 @@ lccr_apply_resources (LodgeCliCall *call, LodgeMachineSpec *spec)
   if (memory != NULL)
     {
       if (!lodge_cli_parse_size (memory, 1 << 20, &number))
-        return lodge_cli_usage (call, _("“%s” is not an amount of memory like 2048 or 2G."), memory);
+        return lodge_cli_usage (call, _ ("“%s” is not an amount of memory like 2048 or 2G."), memory);
       lodge_machine_spec_set_memory_mib (spec, (guint) MIN (number, G_MAXINT));
     }
   if (cpus != NULL)
     {
       if (!g_ascii_string_to_unsigned (cpus, 10, 0, G_MAXINT, &number, NULL))
-        return lodge_cli_usage (call, _("“%s” is not a number of processors."), cpus);
+        return lodge_cli_usage (call, _ ("“%s” is not a number of processors."), cpus);
       lodge_machine_spec_set_cpus (spec, (guint) number);
     }
   if (disk != NULL)
     {
       if (!lodge_cli_parse_size (disk, 0, &number))
-        return lodge_cli_usage (call, _("“%s” is not a size like 20G."), disk);
+        return lodge_cli_usage (call, _ ("“%s” is not a size like 20G."), disk);
       if (number == 0 && strspn (disk, "0") != strlen (disk))
-        return lodge_cli_usage (call, _("“%s” is not a size like 20G."), disk);
+        return lodge_cli_usage (call, _ ("“%s” is not a size like 20G."), disk);
       lodge_machine_spec_set_disk_mib (spec, number);
     }
   return 0;
@@ -207,7 +207,7 @@ lodge_cli_create (LodgeCliCall *call)
   if (os_id != NULL && g_list_model_get_n_items (G_LIST_MODEL (database)) > 0
       && lodge_os_database_find_similar (database, os_id) == NULL)
     return lodge_cli_fail (g_error_new (LODGE_ERROR, LODGE_ERROR_INVALID,
-                                        _("There is no operating system “%s”. “--os list” shows all."), os_id));
+                                        _ ("There is no operating system “%s”. “--os list” shows all."), os_id));
   if (os_id != NULL)
     lodge_machine_spec_set_os_id (spec, os_id);
   status = lccr_apply_resources (call, spec);

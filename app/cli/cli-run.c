@@ -42,7 +42,7 @@ lodge_cli_start (LodgeCliCall *call)
 
   if (!headless && g_getenv ("DISPLAY") == NULL && g_getenv ("WAYLAND_DISPLAY") == NULL)
     return lodge_cli_fail (g_error_new_literal (LODGE_ERROR, LODGE_ERROR_FAILED,
-                                                _("There is no display for a window. Use --headless.")));
+                                                _ ("There is no display for a window. Use --headless.")));
   return lcru_find_and_act (call, headless ? LODGE_VERB_START_HEADLESS : LODGE_VERB_START);
 }
 
@@ -65,7 +65,7 @@ lodge_cli_stop (LodgeCliCall *call)
 
   if (timeout != NULL
       && (!g_ascii_string_to_unsigned (timeout, 10, 1, G_MAXINT, &seconds, NULL) || lodge_cli_option (call, "wait") == NULL))
-    return lodge_cli_usage (call, "%s", _("--timeout takes a number of seconds and goes with --wait."));
+    return lodge_cli_usage (call, "%s", _ ("--timeout takes a number of seconds and goes with --wait."));
   machine = lodge_cli_find (call);
   if (machine == NULL)
     return EXIT_FAILURE;
@@ -83,8 +83,8 @@ lodge_cli_stop (LodgeCliCall *call)
     return EXIT_SUCCESS;
   return lodge_cli_fail (
       g_error_new (LODGE_ERROR, LODGE_ERROR_FAILED,
-                   timed_out ? _("“%s” is still on. The guest may not heed its power button; --force pulls the power.")
-                             : _("“%s” has failed."),
+                   timed_out ? _ ("“%s” is still on. The guest may not heed its power button; --force pulls the power.")
+                             : _ ("“%s” has failed."),
                    lodge_machine_get_name (machine)));
 }
 
@@ -193,7 +193,7 @@ lodge_cli_key_more_help (void)
   g_auto (GStrv) names = lodge_keys_dup_names ();
   g_autofree char *joined = g_strjoinv (" ", names);
 
-  g_print ("\n%s\n  %s\n", _("Keys are letters, digits, signs without Shift, and these:"), joined);
+  g_print ("\n%s\n  %s\n", _ ("Keys are letters, digits, signs without Shift, and these:"), joined);
 }
 
 int
@@ -313,7 +313,7 @@ lodge_cli_console (LodgeCliCall *call)
   signal (SIGPIPE, SIG_IGN);
   if (is_terminal && tcgetattr (STDIN_FILENO, &before) == 0)
     {
-      g_printerr (_("Ctrl+] ends the connection."));
+      g_printerr (_ ("Ctrl+] ends the connection."));
       g_printerr ("\n");
       raw = before;
       cfmakeraw (&raw);

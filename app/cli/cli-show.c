@@ -141,13 +141,13 @@ lcsh_print_machine (LodgeMachine *machine, LodgeBundle *bundle)
   g_autofree char *sentence = message != NULL ? lodge_error_split (message, &details) : NULL;
   g_auto (GStrv) groups = bundle != NULL ? lodge_bundle_dup_groups (bundle) : NULL;
 
-  lcsh_print_line (_("Name"), lodge_machine_get_name (machine));
-  lcsh_print_line (_("Identifier"), lodge_machine_get_uuid (machine));
-  lcsh_print_line (_("Folder"), lodge_machine_get_path (machine));
-  lcsh_print_line (_("State"), lodge_machine_state_to_label (lodge_machine_get_state (machine)));
-  lcsh_print_line (_("Message"), sentence);
-  lcsh_print_line (_("Details"), details);
-  lcsh_print_line (_("Disc"), lodge_machine_get_medium (machine));
+  lcsh_print_line (_ ("Name"), lodge_machine_get_name (machine));
+  lcsh_print_line (_ ("Identifier"), lodge_machine_get_uuid (machine));
+  lcsh_print_line (_ ("Folder"), lodge_machine_get_path (machine));
+  lcsh_print_line (_ ("State"), lodge_machine_state_to_label (lodge_machine_get_state (machine)));
+  lcsh_print_line (_ ("Message"), sentence);
+  lcsh_print_line (_ ("Details"), details);
+  lcsh_print_line (_ ("Disc"), lodge_machine_get_medium (machine));
   for (gsize i = 0; groups != NULL && groups[i] != NULL; i++)
     {
       g_auto (GStrv) keys = lodge_bundle_dup_keys (bundle, groups[i]);
@@ -235,22 +235,22 @@ lodge_cli_host (LodgeCliCall *call)
 
   memory = g_format_size_full (lodge_host_get_memory_bytes (host), G_FORMAT_SIZE_IEC_UNITS);
   available = g_format_size_full (lodge_host_get_available_bytes (host), G_FORMAT_SIZE_IEC_UNITS);
-  cpus = g_strdup_printf (_("%u × %s; a machine may have %u"), lodge_host_get_cpus (host), lodge_host_get_cpu_model (host),
+  cpus = g_strdup_printf (_ ("%u × %s; a machine may have %u"), lodge_host_get_cpus (host), lodge_host_get_cpu_model (host),
                           lodge_host_get_max_cpus (host));
   for (gsize i = 0; i < G_N_ELEMENTS (lcsh_features); i++)
     g_string_append_printf (features, "%s%s %s", i > 0 ? ", " : "", lcsh_features[i],
-                            lodge_host_has_feature (host, lcsh_features[i]) ? _("yes") : _("no"));
-  lcsh_print_line ("KVM", lodge_host_get_title (host) != NULL ? lodge_host_get_title (host) : _("Ready"));
-  lcsh_print_line (_("Details"), lodge_host_get_detail (host));
-  lcsh_print_line (_("Remedy"), lodge_host_get_remedy (host));
-  lcsh_print_line (_("Command"), lodge_host_get_command (host));
-  lcsh_print_line (_("Processors"), cpus);
-  g_print (_("Memory        %s, %s free"), memory, available);
+                            lodge_host_has_feature (host, lcsh_features[i]) ? _ ("yes") : _ ("no"));
+  lcsh_print_line ("KVM", lodge_host_get_title (host) != NULL ? lodge_host_get_title (host) : _ ("Ready"));
+  lcsh_print_line (_ ("Details"), lodge_host_get_detail (host));
+  lcsh_print_line (_ ("Remedy"), lodge_host_get_remedy (host));
+  lcsh_print_line (_ ("Command"), lodge_host_get_command (host));
+  lcsh_print_line (_ ("Processors"), cpus);
+  g_print (_ ("Memory        %s, %s free"), memory, available);
   g_print ("\n");
-  lcsh_print_line (_("BIOS"),
-                   lodge_host_get_bios_path (host) != NULL ? lodge_host_get_bios_path (host) : _("missing: install SeaBIOS"));
-  lcsh_print_line (_("VGA BIOS"), lodge_host_get_vgabios_path (host) != NULL ? lodge_host_get_vgabios_path (host)
-                                                                              : _("missing: install SeaBIOS"));
-  lcsh_print_line (_("Features"), features->str);
+  lcsh_print_line (_ ("BIOS"),
+                   lodge_host_get_bios_path (host) != NULL ? lodge_host_get_bios_path (host) : _ ("missing: install SeaBIOS"));
+  lcsh_print_line (_ ("VGA BIOS"), lodge_host_get_vgabios_path (host) != NULL ? lodge_host_get_vgabios_path (host)
+                                                                              : _ ("missing: install SeaBIOS"));
+  lcsh_print_line (_ ("Features"), features->str);
   return EXIT_SUCCESS;
 }

@@ -10,76 +10,76 @@
 #include <string.h>
 
 static const LodgeCliOption lcli_create_options[] = {
-  { "iso", "FILE", FALSE, N_("Disc image in the CD drive") },
-  { "import", "IMAGE", FALSE, N_("Disk image to copy into the machine; foreign formats are converted") },
-  { "link", NULL, FALSE, N_("Use the image of --import where it is, without a copy") },
-  { "kernel", "FILE", FALSE, N_("Kernel to start directly") },
-  { "initrd", "FILE", FALSE, N_("Initial RAM disk for --kernel") },
-  { "append", "TEXT", FALSE, N_("Command line for --kernel") },
-  { "os", "ID", FALSE, N_("Operating system, for the defaults; “list” shows all") },
-  { "memory", "MIB", FALSE, N_("Memory in MiB, or with M or G after the number") },
-  { "cpus", "N", FALSE, N_("Processors") },
-  { "disk", "SIZE", FALSE, N_("Size of the new disk, like 20G; 0 for none") },
-  { "set", "GROUP.KEY=VALUE", TRUE, N_("A setting of machine.conf; an empty value removes it") },
+  { "iso", "FILE", FALSE, N_ ("Disc image in the CD drive") },
+  { "import", "IMAGE", FALSE, N_ ("Disk image to copy into the machine; foreign formats are converted") },
+  { "link", NULL, FALSE, N_ ("Use the image of --import where it is, without a copy") },
+  { "kernel", "FILE", FALSE, N_ ("Kernel to start directly") },
+  { "initrd", "FILE", FALSE, N_ ("Initial RAM disk for --kernel") },
+  { "append", "TEXT", FALSE, N_ ("Command line for --kernel") },
+  { "os", "ID", FALSE, N_ ("Operating system, for the defaults; “list” shows all") },
+  { "memory", "MIB", FALSE, N_ ("Memory in MiB, or with M or G after the number") },
+  { "cpus", "N", FALSE, N_ ("Processors") },
+  { "disk", "SIZE", FALSE, N_ ("Size of the new disk, like 20G; 0 for none") },
+  { "set", "GROUP.KEY=VALUE", TRUE, N_ ("A setting of machine.conf; an empty value removes it") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_json_options[] = {
-  { "json", NULL, FALSE, N_("Print JSON") },
+  { "json", NULL, FALSE, N_ ("Print JSON") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_start_options[] = {
-  { "headless", NULL, FALSE, N_("Open no window") },
+  { "headless", NULL, FALSE, N_ ("Open no window") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_stop_options[] = {
-  { "force", NULL, FALSE, N_("Pull the power; the guest cannot save anything") },
-  { "wait", NULL, FALSE, N_("Return when the machine is off") },
-  { "timeout", "SECONDS", FALSE, N_("With --wait: give up after this time") },
+  { "force", NULL, FALSE, N_ ("Pull the power; the guest cannot save anything") },
+  { "wait", NULL, FALSE, N_ ("Return when the machine is off") },
+  { "timeout", "SECONDS", FALSE, N_ ("With --wait: give up after this time") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_medium_options[] = {
-  { "device", "ID", FALSE, N_("The drive; the first one if not given") },
-  { "force", NULL, FALSE, N_("Also if the guest has locked the drive") },
+  { "device", "ID", FALSE, N_ ("The drive; the first one if not given") },
+  { "force", NULL, FALSE, N_ ("Also if the guest has locked the drive") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_type_options[] = {
-  { "enter", NULL, FALSE, N_("Press Enter after the text") },
+  { "enter", NULL, FALSE, N_ ("Press Enter after the text") },
   { NULL },
 };
 
 static const LodgeCliOption lcli_console_options[] = {
-  { "no-replay", NULL, FALSE, N_("Do not show what the guest wrote before") },
+  { "no-replay", NULL, FALSE, N_ ("Do not show what the guest wrote before") },
   { NULL },
 };
 
 static const LodgeCliCommand lcli_commands[] = {
-  { "create", "NAME", 1, 1, N_("Make a machine"), N_("What is not given follows from the operating system."), lcli_create_options,
+  { "create", "NAME", 1, 1, N_ ("Make a machine"), N_ ("What is not given follows from the operating system."), lcli_create_options,
     TRUE, lodge_cli_create, lodge_cli_create_more_help },
-  { "list", "", 0, 0, N_("List all machines"), NULL, lcli_json_options, TRUE, lodge_cli_list },
-  { "show", "NAME", 1, 1, N_("Show a machine's state and settings"), NULL, lcli_json_options, TRUE, lodge_cli_show },
-  { "start", "NAME", 1, 1, N_("Start a machine"), NULL, lcli_start_options, TRUE, lodge_cli_start },
-  { "stop", "NAME", 1, 1, N_("Press a machine's power button"),
-    N_("The guest decides what that does. With --force it is off at once."), lcli_stop_options, TRUE, lodge_cli_stop },
-  { "pause", "NAME", 1, 1, N_("Halt a machine, keeping its memory"), NULL, NULL, TRUE, lodge_cli_pause },
-  { "resume", "NAME", 1, 1, N_("Let a paused machine go on"), NULL, NULL, TRUE, lodge_cli_resume },
-  { "reset", "NAME", 1, 1, N_("Press a machine's reset button"), NULL, NULL, TRUE, lodge_cli_reset },
-  { "delete", "NAME", 1, 1, N_("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
-  { "insert", "NAME ISO", 2, 2, N_("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
-  { "eject", "NAME", 1, 1, N_("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },
-  { "screenshot", "NAME FILE.png", 2, 2, N_("Save a machine's screen as a picture"), NULL, NULL, TRUE, lodge_cli_screenshot },
-  { "type", "NAME TEXT", 2, 2, N_("Type a text on a machine's keyboard, which is a US one"), NULL, lcli_type_options, TRUE,
+  { "list", "", 0, 0, N_ ("List all machines"), NULL, lcli_json_options, TRUE, lodge_cli_list },
+  { "show", "NAME", 1, 1, N_ ("Show a machine's state and settings"), NULL, lcli_json_options, TRUE, lodge_cli_show },
+  { "start", "NAME", 1, 1, N_ ("Start a machine"), NULL, lcli_start_options, TRUE, lodge_cli_start },
+  { "stop", "NAME", 1, 1, N_ ("Press a machine's power button"),
+    N_ ("The guest decides what that does. With --force it is off at once."), lcli_stop_options, TRUE, lodge_cli_stop },
+  { "pause", "NAME", 1, 1, N_ ("Halt a machine, keeping its memory"), NULL, NULL, TRUE, lodge_cli_pause },
+  { "resume", "NAME", 1, 1, N_ ("Let a paused machine go on"), NULL, NULL, TRUE, lodge_cli_resume },
+  { "reset", "NAME", 1, 1, N_ ("Press a machine's reset button"), NULL, NULL, TRUE, lodge_cli_reset },
+  { "delete", "NAME", 1, 1, N_ ("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
+  { "insert", "NAME ISO", 2, 2, N_ ("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
+  { "eject", "NAME", 1, 1, N_ ("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },
+  { "screenshot", "NAME FILE.png", 2, 2, N_ ("Save a machine's screen as a picture"), NULL, NULL, TRUE, lodge_cli_screenshot },
+  { "type", "NAME TEXT", 2, 2, N_ ("Type a text on a machine's keyboard, which is a US one"), NULL, lcli_type_options, TRUE,
     lodge_cli_type },
-  { "key", "NAME KEY[+KEY…]", 2, 2, N_("Press keys on a machine's keyboard, like ctrl+alt+delete"), NULL, NULL, TRUE,
+  { "key", "NAME KEY[+KEY…]", 2, 2, N_ ("Press keys on a machine's keyboard, like ctrl+alt+delete"), NULL, NULL, TRUE,
     lodge_cli_key, lodge_cli_key_more_help },
-  { "text", "NAME", 1, 1, N_("Print what a machine's text screen shows"), NULL, NULL, TRUE, lodge_cli_text },
-  { "console", "NAME [DEVICE]", 1, 2, N_("Talk to a machine's serial port"),
-    N_("The key Ctrl+] ends it. The first serial port is serial0."), lcli_console_options, TRUE, lodge_cli_console },
-  { "host", "", 0, 0, N_("Tell what this computer can do, and what to do about what it can't"), NULL, lcli_json_options, FALSE,
+  { "text", "NAME", 1, 1, N_ ("Print what a machine's text screen shows"), NULL, NULL, TRUE, lodge_cli_text },
+  { "console", "NAME [DEVICE]", 1, 2, N_ ("Talk to a machine's serial port"),
+    N_ ("The key Ctrl+] ends it. The first serial port is serial0."), lcli_console_options, TRUE, lodge_cli_console },
+  { "host", "", 0, 0, N_ ("Tell what this computer can do, and what to do about what it can't"), NULL, lcli_json_options, FALSE,
     lodge_cli_host },
 };
 
@@ -107,9 +107,9 @@ lodge_cli_usage (LodgeCliCall *call, const char *format, ...)
   va_end (args);
   g_printerr ("lodge: %s ", text);
   if (call != NULL)
-    g_printerr (_("See “lodge %s --help”."), call->command->name);
+    g_printerr (_ ("See “lodge %s --help”."), call->command->name);
   else
-    g_printerr (_("See “lodge --help”."));
+    g_printerr (_ ("See “lodge --help”."));
   g_printerr ("\n");
   return LODGE_CLI_USAGE;
 }
@@ -215,20 +215,20 @@ lcli_print_pair (const char *left, const char *right)
 static void
 lcli_print_command_help (const LodgeCliCommand *command)
 {
-  g_print (_("Usage: lodge %s%s%s%s"), command->name, command->options != NULL ? _(" [OPTION…]") : "",
+  g_print (_ ("Usage: lodge %s%s%s%s"), command->name, command->options != NULL ? _ (" [OPTION…]") : "",
            *command->arguments != '\0' ? " " : "", command->arguments);
-  g_print ("\n\n%s.\n", _(command->summary));
+  g_print ("\n\n%s.\n", _ (command->summary));
   if (command->details != NULL)
-    g_print ("%s\n", _(command->details));
-  g_print ("\n%s\n", _("Options:"));
+    g_print ("%s\n", _ (command->details));
+  g_print ("\n%s\n", _ ("Options:"));
   for (const LodgeCliOption *option = command->options; option != NULL && option->name != NULL; option++)
     {
       g_autofree char *left = g_strdup_printf ("--%s%s%s%s", option->name, option->argument != NULL ? " " : "",
                                                option->argument != NULL ? option->argument : "", option->many ? " …" : "");
 
-      lcli_print_pair (left, _(option->summary));
+      lcli_print_pair (left, _ (option->summary));
     }
-  lcli_print_pair ("--help", _("Show this help"));
+  lcli_print_pair ("--help", _ ("Show this help"));
   if (command->more_help != NULL)
     command->more_help ();
 }
@@ -236,15 +236,15 @@ lcli_print_command_help (const LodgeCliCommand *command)
 static void
 lcli_print_help (void)
 {
-  g_print ("%s\n\n%s\n", _("Usage: lodge [COMMAND …]"), _("Without a command, the window opens."));
-  g_print ("\n%s\n", _("Commands:"));
+  g_print ("%s\n\n%s\n", _ ("Usage: lodge [COMMAND …]"), _ ("Without a command, the window opens."));
+  g_print ("\n%s\n", _ ("Commands:"));
   for (gsize i = 0; i < G_N_ELEMENTS (lcli_commands); i++)
     {
       g_autofree char *left = g_strdup_printf ("%s %s", lcli_commands[i].name, lcli_commands[i].arguments);
 
-      lcli_print_pair (g_strchomp (left), _(lcli_commands[i].summary));
+      lcli_print_pair (g_strchomp (left), _ (lcli_commands[i].summary));
     }
-  g_print ("\n%s\n", _("“lodge COMMAND --help” tells more. NAME is a machine's name or identifier (UUID)."));
+  g_print ("\n%s\n", _ ("“lodge COMMAND --help” tells more. NAME is a machine's name or identifier (UUID)."));
 }
 
 /* --- Parsing ------------------------------------------------------------------------------------------------------------------- */
@@ -300,14 +300,14 @@ lcli_parse (LodgeCliCall *call, int argc, char **argv)
                    ? lcli_find_option (call->command, word + 2, equals != NULL ? (gsize) (equals - word - 2) : strlen (word + 2))
                    : NULL;
       if (option == NULL)
-        return lodge_cli_usage (call, _("There is no option “%s”."), word);
+        return lodge_cli_usage (call, _ ("There is no option “%s”."), word);
       if (option->argument == NULL && equals != NULL)
-        return lodge_cli_usage (call, _("The option “--%s” takes no value."), option->name);
+        return lodge_cli_usage (call, _ ("The option “--%s” takes no value."), option->name);
       if (option->argument != NULL && equals == NULL && i + 1 >= argc)
-        return lodge_cli_usage (call, _("The option “--%s” needs a value."), option->name);
+        return lodge_cli_usage (call, _ ("The option “--%s” needs a value."), option->name);
       values = g_hash_table_lookup (call->options, option->name);
       if (values != NULL && !option->many)
-        return lodge_cli_usage (call, _("The option “--%s” can be given only once."), option->name);
+        return lodge_cli_usage (call, _ ("The option “--%s” can be given only once."), option->name);
       if (values == NULL)
         {
           values = g_ptr_array_new ();
@@ -316,9 +316,9 @@ lcli_parse (LodgeCliCall *call, int argc, char **argv)
       g_ptr_array_add (values, option->argument == NULL ? (char *) "" : equals != NULL ? (char *) equals + 1 : argv[++i]);
     }
   if (call->arguments->len < call->command->min_arguments)
-    return lodge_cli_usage (call, _("Something is missing: %s."), call->command->arguments);
+    return lodge_cli_usage (call, _ ("Something is missing: %s."), call->command->arguments);
   if (call->arguments->len > call->command->max_arguments)
-    return lodge_cli_usage (call, _("“%s” is too much."), (char *) call->arguments->pdata[call->command->max_arguments]);
+    return lodge_cli_usage (call, _ ("“%s” is too much."), (char *) call->arguments->pdata[call->command->max_arguments]);
   return 0;
 }
 
@@ -368,7 +368,7 @@ lodge_cli_run (int argc, char **argv)
     {
       command = lcli_find_command (argv[2]);
       if (command == NULL)
-        return lodge_cli_usage (NULL, _("There is no command “%s”."), argv[2]);
+        return lodge_cli_usage (NULL, _ ("There is no command “%s”."), argv[2]);
       lcli_print_command_help (command);
       return EXIT_SUCCESS;
     }
@@ -377,5 +377,5 @@ lodge_cli_run (int argc, char **argv)
       lcli_print_help ();
       return EXIT_SUCCESS;
     }
-  return lodge_cli_usage (NULL, _("There is no command “%s”."), word);
+  return lodge_cli_usage (NULL, _ ("There is no command “%s”."), word);
 }

@@ -184,7 +184,7 @@ lbmc_on_connection_closed_cb (GDBusConnection *connection, gboolean vanished, GE
                     message != NULL && *message != '\0' ? message : NULL);
     }
   else
-    lbmc_set_off (self, LODGE_REASON_LOST, _("The machine's process ended unexpectedly. Its folder “log” may tell why."));
+    lbmc_set_off (self, LODGE_REASON_LOST, _ ("The machine's process ended unexpectedly. Its folder “log” may tell why."));
   lbmc_settle (&self->release_tasks, TRUE);
 }
 
@@ -373,7 +373,7 @@ lbmc_on_called_cb (GObject *object, GAsyncResult *result, gpointer user_data)
       g_autofree char *detail = g_strdup (error->message);
 
       g_clear_error (&error);
-      error = g_error_new (LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _("The machine's process does not answer."), detail);
+      error = g_error_new (LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _ ("The machine's process does not answer."), detail);
     }
   g_task_return_error (task, error);
 }
@@ -557,7 +557,7 @@ lbmc_medium_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
   class_name = device != NULL ? lodge_bundle_dup_value (bundle, device, "class") : NULL;
   if (g_strcmp0 (class_name, "sata-cd") != 0)
     {
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” has no CD drive “%s”."),
+      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("“%s” has no CD drive “%s”."),
                                lodge_bundle_get_name (bundle), device != NULL ? device : "cdrom0");
       return;
     }
@@ -666,7 +666,7 @@ lbmc_return_screenshot (GTask *task, GVariant *reply, GUnixFDList *fds)
   if (picture != NULL)
     g_task_return_pointer (task, picture, (GDestroyNotify) lodge_picture_unref);
   else
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s", _("The machine's process sent no picture."));
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s", _ ("The machine's process sent no picture."));
 }
 
 /* What needs the process: ends @task with an error if there is none. */
@@ -737,7 +737,7 @@ lbmc_return_stream (GTask *task, GVariant *reply, GUnixFDList *fds)
   if (fd < 0 || (socket = g_socket_new_from_fd (fd, &error)) == NULL)
     {
       g_clear_error (&error);
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s", _("The serial port could not be reached."));
+      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s", _ ("The serial port could not be reached."));
       return;
     }
   (void) g_steal_fd (&fd);
@@ -829,7 +829,7 @@ lodge_bundle_machine_release_async (LodgeBundleMachine *self, GCancellable *canc
 
   g_task_set_source_tag (task, lodge_bundle_machine_release_async);
   if (lodge_machine_is_on (LODGE_MACHINE (self)))
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_RUNNING, _("“%s” is on. Shut it down first."),
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_RUNNING, _ ("“%s” is on. Shut it down first."),
                              lodge_machine_get_name (LODGE_MACHINE (self)));
   else if (self->proxy == NULL)
     g_task_return_boolean (task, TRUE);

@@ -27,15 +27,15 @@ static const struct {
   LodgeError to;
   const char *sentence;
 } lbun_errors[] = {
-  { VMM_ERROR_UNSUPPORTED, LODGE_ERROR_UNSUPPORTED, N_("This is not supported.") },
-  { VMM_ERROR_INVALID_CONFIG, LODGE_ERROR_CONFIG, N_("The machine's settings are wrong.") },
-  { VMM_ERROR_HOST, LODGE_ERROR_FAILED, N_("This computer refused something that the machine needs.") },
-  { VMM_ERROR_BUSY, LODGE_ERROR_BUSY, N_("Something that the machine needs is in use.") },
-  { VMM_ERROR_CORRUPT, LODGE_ERROR_INVALID, N_("A file of the machine is damaged.") },
-  { VMM_ERROR_STATE_MISMATCH, LODGE_ERROR_INVALID, N_("The saved state does not fit this machine.") },
-  { VMM_ERROR_NO_SPACE, LODGE_ERROR_NO_SPACE, N_("There is no space left on this computer's disk.") },
-  { VMM_ERROR_NO_KVM, LODGE_ERROR_NO_KVM, N_("This computer cannot run virtual machines as it is set up now.") },
-  { VMM_ERROR_NOT_FOUND, LODGE_ERROR_NOT_FOUND, N_("A file that the machine needs is missing.") },
+  { VMM_ERROR_UNSUPPORTED, LODGE_ERROR_UNSUPPORTED, N_ ("This is not supported.") },
+  { VMM_ERROR_INVALID_CONFIG, LODGE_ERROR_CONFIG, N_ ("The machine's settings are wrong.") },
+  { VMM_ERROR_HOST, LODGE_ERROR_FAILED, N_ ("This computer refused something that the machine needs.") },
+  { VMM_ERROR_BUSY, LODGE_ERROR_BUSY, N_ ("Something that the machine needs is in use.") },
+  { VMM_ERROR_CORRUPT, LODGE_ERROR_INVALID, N_ ("A file of the machine is damaged.") },
+  { VMM_ERROR_STATE_MISMATCH, LODGE_ERROR_INVALID, N_ ("The saved state does not fit this machine.") },
+  { VMM_ERROR_NO_SPACE, LODGE_ERROR_NO_SPACE, N_ ("There is no space left on this computer's disk.") },
+  { VMM_ERROR_NO_KVM, LODGE_ERROR_NO_KVM, N_ ("This computer cannot run virtual machines as it is set up now.") },
+  { VMM_ERROR_NOT_FOUND, LODGE_ERROR_NOT_FOUND, N_ ("A file that the machine needs is missing.") },
 };
 
 GError *
@@ -52,12 +52,12 @@ lodge_bundle_error_from_engine (GError *error, const char *sentence)
         {
           code = (int) lbun_errors[i].to;
           if (sentence == NULL)
-            sentence = _(lbun_errors[i].sentence);
+            sentence = _ (lbun_errors[i].sentence);
         }
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE) || g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC))
     code = LODGE_ERROR_NO_SPACE;
   if (sentence == NULL)
-    sentence = _("Something went wrong.");
+    sentence = _ ("Something went wrong.");
   words = g_error_new (LODGE_ERROR, code, "%s\n%s", sentence, error->message);
   g_error_free (error);
   return words;
@@ -71,29 +71,29 @@ lodge_bundle_check_file (const char *path, GError **error)
   if (stat (path, &st) < 0)
     {
       if (errno == ENOENT || errno == ENOTDIR)
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("There is no file “%s”."), path);
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("There is no file “%s”."), path);
       else
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be read: %s"), path, g_strerror (errno));
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be read: %s"), path, g_strerror (errno));
       return FALSE;
     }
   if (S_ISDIR (st.st_mode))
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is a folder. A file is wanted."), path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” is a folder. A file is wanted."), path);
       return FALSE;
     }
   if (!S_ISREG (st.st_mode))
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is a device or a pipe. A plain file is wanted."), path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” is a device or a pipe. A plain file is wanted."), path);
       return FALSE;
     }
   if (st.st_size == 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is empty."), path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” is empty."), path);
       return FALSE;
     }
   if (access (path, R_OK) < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be read: %s"), path, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be read: %s"), path, g_strerror (errno));
       return FALSE;
     }
   return TRUE;
@@ -122,7 +122,7 @@ lodge_bundle_setting_check (const char *group, const char *class_name, const cha
       for (const VmmClassInfo *info = vmm_class_list (); info->name != NULL; info++)
         if (info->user_creatable)
           g_string_append_printf (known, "%s%s", known->len > 0 ? ", " : "", info->name);
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no kind of device “%s”. There are: %s."), class_name,
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("There is no kind of device “%s”. There are: %s."), class_name,
                    known->str);
       return FALSE;
     }
@@ -137,14 +137,14 @@ lodge_bundle_setting_check (const char *group, const char *class_name, const cha
         }
       if (value == NULL || vmm_setting_check (setting, value, &local))
         return TRUE;
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("A setting of [%s] is not allowed: %s"), group, local->message);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("A setting of [%s] is not allowed: %s"), group, local->message);
       return FALSE;
     }
   if (settings == NULL)
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no group [%s]. For a new device, set %s.class first."),
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("There is no group [%s]. For a new device, set %s.class first."),
                  group, group);
   else
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("[%s] has no setting “%s”. It has: %s."), group, key, known->str);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("[%s] has no setting “%s”. It has: %s."), group, key, known->str);
   return FALSE;
 }
 
@@ -155,7 +155,7 @@ lbun_set_config_error (GError **error, const char *path, const char *detail)
   g_autofree char *conf = g_build_filename (path, LODGE_BUNDLE_CONF, NULL);
   g_autofree char *base = g_path_get_basename (path);
 
-  g_set_error (error, LODGE_ERROR, LODGE_ERROR_CONFIG, "%s\n%s: %s", _("The settings of this machine cannot be understood."), conf,
+  g_set_error (error, LODGE_ERROR, LODGE_ERROR_CONFIG, "%s\n%s: %s", _ ("The settings of this machine cannot be understood."), conf,
                detail);
 }
 
@@ -228,7 +228,7 @@ lodge_bundle_load (const char *path, GError **error)
 
   if (!g_file_test (path, G_FILE_TEST_IS_DIR))
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” is not the folder of a machine."), path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("“%s” is not the folder of a machine."), path);
       return NULL;
     }
   /* O_NONBLOCK: a pipe in its place must not hold us. */
@@ -236,12 +236,12 @@ lodge_bundle_load (const char *path, GError **error)
   if (fd < 0 || fstat (fd, &st) < 0 || !S_ISREG (st.st_mode))
     {
       if (fd < 0 && errno == ENOENT)
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” is not the folder of a machine: it has no %s."), path,
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("“%s” is not the folder of a machine: it has no %s."), path,
                      LODGE_BUNDLE_CONF);
       else if (fd < 0)
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be read: %s"), conf, g_strerror (errno));
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be read: %s"), conf, g_strerror (errno));
       else
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_CONFIG, _("“%s” is not a file."), conf);
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_CONFIG, _ ("“%s” is not a file."), conf);
       return NULL;
     }
   if (st.st_size > LBUN_CONF_MAX)
@@ -256,7 +256,7 @@ lodge_bundle_load (const char *path, GError **error)
 
       if (n < 0)
         {
-          g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be read: %s"), conf, g_strerror (errno));
+          g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be read: %s"), conf, g_strerror (errno));
           return NULL;
         }
       if (n == 0)
@@ -294,7 +294,7 @@ lodge_bundle_save (LodgeBundle *self, GError **error)
   if (!g_file_set_contents_full (conf, data, (gssize) size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666,
                                  &local))
     {
-      g_autofree char *sentence = g_strdup_printf (_("The settings of “%s” cannot be written."), self->name);
+      g_autofree char *sentence = g_strdup_printf (_ ("The settings of “%s” cannot be written."), self->name);
 
       g_propagate_error (error, lodge_bundle_error_from_engine (local, sentence));
       return FALSE;
@@ -302,7 +302,7 @@ lodge_bundle_save (LodgeBundle *self, GError **error)
   dir_fd = open (self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir_fd < 0 || fsync (dir_fd) < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be written: %s"), self->path, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be written: %s"), self->path, g_strerror (errno));
       return FALSE;
     }
   return TRUE;
@@ -337,15 +337,15 @@ lodge_bundle_lock (const char *path, GError **error)
 
   if (fd < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be written: %s"), path, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be written: %s"), path, g_strerror (errno));
       return -1;
     }
   if (flock (fd, LOCK_EX | LOCK_NB) < 0)
     {
       if (errno == EWOULDBLOCK)
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_BUSY, _("Another process runs or changes the machine in “%s”."), path);
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("Another process runs or changes the machine in “%s”."), path);
       else
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be locked: %s"), lock, g_strerror (errno));
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be locked: %s"), lock, g_strerror (errno));
       return -1;
     }
   return g_steal_fd (&fd);

@@ -390,10 +390,10 @@ leng_handle_medium_done (LodgeEngineMachine *self, LengEvent *event)
     leng_store_medium (self, wish->device_id, wish->medium, task);
   else if (g_error_matches (event->error, VMM_ERROR, VMM_ERROR_BUSY) && wish->medium == NULL)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, "%s\n%s",
-                             _("The guest has locked the disc. Eject it in the guest, or force it out."), event->error->message);
+                             _ ("The guest has locked the disc. Eject it in the guest, or force it out."), event->error->message);
   else
     g_task_return_error (task,
-                         lodge_bundle_error_from_engine (g_steal_pointer (&event->error), _("The disc could not be changed.")));
+                         lodge_bundle_error_from_engine (g_steal_pointer (&event->error), _ ("The disc could not be changed.")));
 }
 
 static void
@@ -409,10 +409,10 @@ leng_change_medium (LodgeMachine *machine, const char *device_id, const char *pa
   g_task_set_task_data (task, wish, leng_store_free);
   if (g_strcmp0 (class_name, "sata-cd") != 0)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND,
-                             device_id != NULL ? _("“%s” has no drive “%s”.") : _("“%s” has no CD drive."),
+                             device_id != NULL ? _ ("“%s” has no drive “%s”.") : _ ("“%s” has no CD drive."),
                              lodge_machine_get_name (machine), device_id);
   else if (self->starting || self->closing)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _("“%s” is still busy with something else."),
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("“%s” is still busy with something else."),
                              lodge_machine_get_name (machine));
   else if (self->vm == NULL)
     leng_store_medium (self, device, wish->medium, task);
@@ -433,13 +433,13 @@ leng_dup_message (VmmReason reason, const char *detail)
   switch (reason)
     {
     case VMM_REASON_NO_SPACE:
-      sentence = _("This computer's disk is full. Make room, then resume the machine.");
+      sentence = _ ("This computer's disk is full. Make room, then resume the machine.");
       break;
     case VMM_REASON_IO_ERROR:
-      sentence = _("This computer cannot read or write a disk of the machine. Resume to try again.");
+      sentence = _ ("This computer cannot read or write a disk of the machine. Resume to try again.");
       break;
     case VMM_REASON_FAULT:
-      sentence = _("The machine stopped because of a fault.");
+      sentence = _ ("The machine stopped because of a fault.");
       break;
     case VMM_REASON_NONE:
     case VMM_REASON_REQUEST:
@@ -567,7 +567,7 @@ leng_start_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   else
     {
       if (g_error_matches (error, VMM_ERROR, VMM_ERROR_HOST) || g_error_matches (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED))
-        sentence = g_strdup_printf (_("“%s” could not be started."), lodge_bundle_get_name (start->bundle));
+        sentence = g_strdup_printf (_ ("“%s” could not be started."), lodge_bundle_get_name (start->bundle));
       g_task_return_error (task, lodge_bundle_error_from_engine (error, sentence));
     }
 }
@@ -725,7 +725,7 @@ leng_send_keys (LodgeMachine *machine, const guint *codes, gsize n_codes, GTask 
   for (gsize i = 0; i < n_codes; i++)
     if (codes[i] == KEY_RESERVED || codes[i] > KEY_MAX)
       {
-        g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no key with number %u."), codes[i]);
+        g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("There is no key with number %u."), codes[i]);
         return;
       }
   for (gsize i = 0; i < n_codes; i++)
@@ -785,7 +785,7 @@ leng_screenshot (LodgeMachine *machine, GTask *task)
     picture = lodge_surface_picture_new (frame.surface);
   if (picture == NULL)
     {
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” has no screen."),
+      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("“%s” has no screen."),
                                lodge_machine_get_name (machine));
       return;
     }
@@ -804,7 +804,7 @@ leng_read_text (LodgeMachine *machine, GTask *task)
     g_task_return_pointer (task, text, g_free);
   else
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED,
-                             console != NULL ? _("“%s” shows graphics now, no text.") : _("“%s” has no screen."),
+                             console != NULL ? _ ("“%s” shows graphics now, no text.") : _ ("“%s” has no screen."),
                              lodge_machine_get_name (machine));
 }
 
@@ -897,14 +897,14 @@ leng_attach_serial (LodgeMachine *machine, const char *device_id, gboolean repla
   if (!leng_is_alive (self))
     _lodge_machine_return_off (machine, task);
   else if (device == NULL)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” has no serial port."),
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("“%s” has no serial port."),
                              lodge_machine_get_name (machine));
   else if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s", g_strerror (errno));
   else if (!vmm_machine_attach_serial (self->vm, device, fds[0], replay, &error))
     {
       close (fds[1]);
-      g_task_return_error (task, lodge_bundle_error_from_engine (error, _("The serial port could not be reached.")));
+      g_task_return_error (task, lodge_bundle_error_from_engine (error, _ ("The serial port could not be reached.")));
     }
   else if ((socket = g_socket_new_from_fd (fds[1], &error)) == NULL)
     {

@@ -15,7 +15,7 @@ lodge_image_create_qcow2 (const char *path, guint64 size_bytes, GError **error)
 
   if (vmm_image_create (path, "qcow2", size_bytes, NULL, NULL, &local))
     return TRUE;
-  g_propagate_error (error, lodge_bundle_error_from_engine (local, _("The disk image could not be made.")));
+  g_propagate_error (error, lodge_bundle_error_from_engine (local, _ ("The disk image could not be made.")));
   return FALSE;
 }
 
@@ -28,14 +28,14 @@ lodge_image_probe (const char *path, char **ret_backing, GError **error)
 
   if (info == NULL)
     {
-      g_autofree char *sentence = g_strdup_printf (_("“%s” cannot be used as a disk."), path);
+      g_autofree char *sentence = g_strdup_printf (_ ("“%s” cannot be used as a disk."), path);
 
       g_propagate_error (error, lodge_bundle_error_from_engine (local, sentence));
       return 0;
     }
   if (info->size_bytes < LODGE_SECTOR_BYTES || g_stat (path, &st) < 0 || st.st_size < LODGE_SECTOR_BYTES)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is too small to be a disk."), path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” is too small to be a disk."), path);
       return 0;
     }
   *ret_backing = g_strdup (info->backing_path);

@@ -503,22 +503,22 @@ lsrv_listen (LodgeMachineService *self, GError **error)
   if (strlen (path) >= sizeof ((struct sockaddr_un *) NULL)->sun_path)
     {
       g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED,
-                   _("The path “%s” is too long for a socket. Set XDG_RUNTIME_DIR to a shorter one."), path);
+                   _ ("The path “%s” is too long for a socket. Set XDG_RUNTIME_DIR to a shorter one."), path);
       return FALSE;
     }
   if (g_mkdir_with_parents (dir, 0700) < 0 || lstat (dir, &st) < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be made: %s"), dir, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be made: %s"), dir, g_strerror (errno));
       return FALSE;
     }
   if (!S_ISDIR (st.st_mode) || st.st_uid != getuid () || (st.st_mode & 077) != 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” must be a folder that only you may use."), dir);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” must be a folder that only you may use."), dir);
       return FALSE;
     }
   if (lsrv_is_answered (path))
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_BUSY, _("A copy of “%s” with the same identifier is running."),
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("A copy of “%s” with the same identifier is running."),
                    lodge_machine_get_name (lsrv_machine (self)));
       return FALSE;
     }
@@ -532,7 +532,7 @@ lsrv_listen (LodgeMachineService *self, GError **error)
   umask (mask);
   if (self->server == NULL)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be made: %s"), path, local->message);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be made: %s"), path, local->message);
       return FALSE;
     }
   self->socket_path = g_steal_pointer (&path);

@@ -17,23 +17,23 @@ lsel_dup_values (const VmmSetting *setting)
     case VMM_SETTING_ENUM:
       return g_strjoinv ("|", (char **) setting->choices);
     case VMM_SETTING_PATH:
-      return g_strdup (_("FILE"));
+      return g_strdup (_ ("FILE"));
     case VMM_SETTING_STRING:
     default:
-      return g_strdup (_("TEXT"));
+      return g_strdup (_ ("TEXT"));
     }
 }
 
 static void
 lsel_append (GString *text, const char *title, const char *summary, const VmmSetting *settings)
 {
-  g_string_append_printf (text, "\n  %s%s%s\n", title, summary != NULL ? "  " : "", summary != NULL ? _(summary) : "");
+  g_string_append_printf (text, "\n  %s%s%s\n", title, summary != NULL ? "  " : "", summary != NULL ? _ (summary) : "");
   for (const VmmSetting *setting = settings; setting != NULL && setting->key != NULL; setting++)
     {
       g_autofree char *values = lsel_dup_values (setting);
       g_autofree char *left = g_strdup_printf ("%s=%s", setting->key, values);
 
-      g_string_append_printf (text, "    %s%*s  %s", left, (int) MAX (0, 28 - g_utf8_strlen (left, -1)), "", _(setting->summary));
+      g_string_append_printf (text, "    %s%*s  %s", left, (int) MAX (0, 28 - g_utf8_strlen (left, -1)), "", _ (setting->summary));
       if (setting->fallback != NULL)
         g_string_append_printf (text, " [%s]", setting->fallback);
       g_string_append_c (text, '\n');

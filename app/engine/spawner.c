@@ -103,7 +103,7 @@ lspa_finish (GTask *task)
     }
   tail = lspa_dup_tail (start->log_path);
   g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s%s%s",
-                           _("The machine's process ended while it was starting."), tail != NULL ? "\n" : "",
+                           _ ("The machine's process ended while it was starting."), tail != NULL ? "\n" : "",
                            tail != NULL ? tail : "");
 }
 
@@ -149,7 +149,7 @@ lodge_spawner_start_async (const char *executable, const char *bundle_path, cons
   start->log_path = g_build_filename (dir, log_name, NULL);
   if (g_mkdir_with_parents (dir, 0700) < 0)
     {
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be made: %s"), dir, g_strerror (errno));
+      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be made: %s"), dir, g_strerror (errno));
       return;
     }
   log_fd = open (start->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0600);
@@ -170,7 +170,7 @@ lodge_spawner_start_async (const char *executable, const char *bundle_path, cons
   g_subprocess_launcher_close (launcher);
   if (start->process == NULL)
     {
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _("The machine's process could not be started."),
+      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _ ("The machine's process could not be started."),
                                error->message);
       return;
     }

@@ -50,7 +50,7 @@ lodge_image_recognise (const char *path, GError **error)
 
   if (fd < 0 || fstat (fd, &st) < 0 || TEMP_FAILURE_RETRY (pread (fd, head, sizeof head, 0)) < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be read: %s"), path, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be read: %s"), path, g_strerror (errno));
       return NULL;
     }
   for (gsize i = 0; i < G_N_ELEMENTS (limp_signs); i++)
@@ -74,9 +74,9 @@ limp_check_backing (const char *path, const char *backing, GError **error)
   g_autofree char *prefix = real_directory != NULL ? g_strconcat (real_directory, "/", NULL) : NULL;
 
   if (real_backing == NULL)
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("“%s” stands on “%s”, which is missing."), path, backing);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("“%s” stands on “%s”, which is missing."), path, backing);
   else if (prefix == NULL || !g_str_has_prefix (real_backing, prefix))
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” stands on “%s”, which is not in the same folder."), path,
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” stands on “%s”, which is not in the same folder."), path,
                  backing);
   else
     return TRUE;
@@ -100,14 +100,14 @@ lodge_image_check (const char *path, gboolean link, GError **error)
   convert = !kind->native || backing != NULL;
   if (link && !kind->native)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” is a %s image. It can be copied, not used where it is."),
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("“%s” is a %s image. It can be copied, not used where it is."),
                    path, kind->name);
       return FALSE;
     }
   tool = convert && !link ? g_find_program_in_path ("qemu-img") : NULL;
   if (convert && !link && tool == NULL)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _("“%s” is a %s image. Install qemu-img to convert it."), path,
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("“%s” is a %s image. Install qemu-img to convert it."), path,
                    kind->name);
       return FALSE;
     }
@@ -118,9 +118,9 @@ static void
 limp_set_write_error (GError **error, const char *path, int code)
 {
   if (code == ENOSPC || code == EDQUOT)
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NO_SPACE, _("There is not enough room for “%s”."), path);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NO_SPACE, _ ("There is not enough room for “%s”."), path);
   else
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be written: %s"), path, g_strerror (code));
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be written: %s"), path, g_strerror (code));
 }
 
 static gboolean
@@ -138,7 +138,7 @@ limp_check_space (const char *directory, guint64 wanted, GError **error)
     g_autofree char *wanted_text = g_format_size (wanted);
     g_autofree char *available_text = g_format_size (available);
 
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NO_SPACE, _("The disk image needs %s, and %s are free."), wanted_text,
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NO_SPACE, _ ("The disk image needs %s, and %s are free."), wanted_text,
                  available_text);
   }
   return FALSE;
@@ -197,7 +197,7 @@ limp_copy (const char *from_path, const char *to_path, LodgeOperation *operation
 
   if (from_fd < 0 || fstat (from_fd, &st) < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be read: %s"), from_path, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be read: %s"), from_path, g_strerror (errno));
       return FALSE;
     }
   to_fd = open (to_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -212,7 +212,7 @@ limp_copy (const char *from_path, const char *to_path, LodgeOperation *operation
   used = MIN ((guint64) st.st_blocks * 512, (guint64) st.st_size);
   if (!limp_check_space (directory, used, error))
     return FALSE;
-  lodge_operation_begin_step (operation, _("Copying the disk image"), used);
+  lodge_operation_begin_step (operation, _ ("Copying the disk image"), used);
   while (hole < st.st_size)
     {
       off_t data = lseek (from_fd, hole, SEEK_DATA);
@@ -280,10 +280,10 @@ limp_convert (const char *from_path, const char *from_format, const char *to_pat
                                          to_path, NULL);
   if (process == NULL)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _("qemu-img could not be started."), local->message);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _ ("qemu-img could not be started."), local->message);
       return FALSE;
     }
-  lodge_operation_begin_step (operation, _("Converting the disk image"),
+  lodge_operation_begin_step (operation, _ ("Converting the disk image"),
                               g_stat (from_path, &st) == 0 ? (guint64) st.st_size : 100);
   limp_follow (process, lodge_operation_get_total_bytes (operation), operation, cancellable);
   if (g_cancellable_is_cancelled (cancellable))
@@ -297,7 +297,7 @@ limp_convert (const char *from_path, const char *from_format, const char *to_pat
   text = complaint != NULL ? g_strndup (g_bytes_get_data (complaint, &size), g_bytes_get_size (complaint)) : g_strdup ("");
   g_strchomp (text);
   g_set_error (error, LODGE_ERROR, strstr (text, "No space left") != NULL ? LODGE_ERROR_NO_SPACE : LODGE_ERROR_FAILED, "%s\n%s",
-               _("The disk image could not be converted."), text);
+               _ ("The disk image could not be converted."), text);
   return FALSE;
 }
 

@@ -115,7 +115,7 @@ lmed_read (LodgeMediaInfo *self, int fd, GError **error)
     }
   if (!is_disc)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is not a disc image (ISO)."), self->path);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” is not a disc image (ISO)."), self->path);
       return FALSE;
     }
   if (claimed > self->size_bytes + LMED_MAX_MISSING)
@@ -123,7 +123,7 @@ lmed_read (LodgeMediaInfo *self, int fd, GError **error)
       g_autofree char *has = g_format_size (self->size_bytes);
       g_autofree char *wants = g_format_size (claimed);
 
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s” is cut off: it has %s of %s. Download it again."), self->path,
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s” is cut off: it has %s of %s. Download it again."), self->path,
                    has, wants);
       return FALSE;
     }
@@ -144,14 +144,14 @@ lmed_load_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
     {
       int code = errno == ENOENT || errno == ENOTDIR ? LODGE_ERROR_NOT_FOUND : LODGE_ERROR_FAILED;
 
-      g_task_return_new_error (task, LODGE_ERROR, code, _("“%s” cannot be read: %s"), path, g_strerror (errno));
+      g_task_return_new_error (task, LODGE_ERROR, code, _ ("“%s” cannot be read: %s"), path, g_strerror (errno));
       return;
     }
   if (!S_ISREG (st.st_mode))
     {
       g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_INVALID,
-                               S_ISDIR (st.st_mode) ? _("“%s” is a folder. A file is wanted.")
-                                                    : _("“%s” is a device or a pipe. A plain file is wanted."),
+                               S_ISDIR (st.st_mode) ? _ ("“%s” is a folder. A file is wanted.")
+                                                    : _ ("“%s” is a device or a pipe. A plain file is wanted."),
                                path);
       return;
     }

@@ -80,13 +80,13 @@ lodge_host_get_title (LodgeHost *self)
   switch (self->kvm)
     {
     case LODGE_KVM_MISSING:
-      return _("Virtualization is not switched on in this system");
+      return _ ("Virtualization is not switched on in this system");
     case LODGE_KVM_NO_CPU:
-      return _("This computer's processor does not offer virtualization");
+      return _ ("This computer's processor does not offer virtualization");
     case LODGE_KVM_FORBIDDEN:
-      return _("You may not use virtualization on this computer");
+      return _ ("You may not use virtualization on this computer");
     case LODGE_KVM_UNUSABLE:
-      return _("This computer's virtualization cannot be used");
+      return _ ("This computer's virtualization cannot be used");
     case LODGE_KVM_UNKNOWN:
     case LODGE_KVM_OK:
     default:
@@ -104,12 +104,12 @@ lodge_host_get_remedy (LodgeHost *self)
           "The kernel's KVM module is not loaded. Load it with the command below. If that fails, look whether your distribution's "
           "kernel comes with KVM.");
     case LODGE_KVM_NO_CPU:
-      return _("On most computers it only has to be switched on: restart, open the firmware's setup, and look for “Intel VT-x”, "
+      return _ ("On most computers it only has to be switched on: restart, open the firmware's setup, and look for “Intel VT-x”, "
                 "“AMD-V” or “SVM”. Inside a virtual machine, its host has to pass virtualization on.");
     case LODGE_KVM_FORBIDDEN:
-      return _("Your user may not open /dev/kvm. Join the group that may with the command below, then log out and in again.");
+      return _ ("Your user may not open /dev/kvm. Join the group that may with the command below, then log out and in again.");
     case LODGE_KVM_UNUSABLE:
-      return _("/dev/kvm is there, but does not do what Lodge needs. A newer kernel may help.");
+      return _ ("/dev/kvm is there, but does not do what Lodge needs. A newer kernel may help.");
     case LODGE_KVM_UNKNOWN:
     case LODGE_KVM_OK:
     default:

@@ -131,19 +131,19 @@ lodge_keys_parse (const char *combination, guint ret_codes[LODGE_KEYS_MAX], GErr
         code = 0;
       if (code == 0)
         {
-          g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("There is no key named “%s”."), parts[i]);
+          g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("There is no key named “%s”."), parts[i]);
           return 0;
         }
       if (n == LODGE_KEYS_MAX)
         {
-          g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("At most %d keys can be pressed at once."), LODGE_KEYS_MAX);
+          g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("At most %d keys can be pressed at once."), LODGE_KEYS_MAX);
           return 0;
         }
       codes[n++] = code;
     }
   if (n == 0)
     {
-      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("No key was named."));
+      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("No key was named."));
       return 0;
     }
   memcpy (ret_codes, codes, n * sizeof *codes);
@@ -185,7 +185,7 @@ lodge_keys_check_text (const char *text, GError **error)
 {
   if (!g_utf8_validate (text, -1, NULL))
     {
-      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("The text is not valid UTF-8."));
+      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("The text is not valid UTF-8."));
       return FALSE;
     }
   for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
@@ -198,7 +198,7 @@ lodge_keys_check_text (const char *text, GError **error)
         {
           g_autofree char *one = g_strndup (p, (gsize) (g_utf8_next_char (p) - p));
 
-          g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("A US keyboard cannot type “%s” (U+%04X)."), one, c);
+          g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("A US keyboard cannot type “%s” (U+%04X)."), one, c);
           return FALSE;
         }
     }

@@ -161,7 +161,7 @@ llib_scan_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
   g_mkdir_with_parents (scan->socket_directory, 0700);
   dir = g_dir_open (scan->directory, 0, &error);
   if (dir == NULL && !g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-    scan->message = g_strdup_printf (_("The folder of the machines cannot be read: %s"), error->message);
+    scan->message = g_strdup_printf (_ ("The folder of the machines cannot be read: %s"), error->message);
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
       g_autofree char *path = g_build_filename (scan->directory, name, NULL);
@@ -408,11 +408,11 @@ lodge_library_find (LodgeLibrary *self, const char *name, GError **error)
     }
   if (n_found > 1)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _("Several machines are called “%s”."), name);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _ ("Several machines are called “%s”."), name);
       return NULL;
     }
   if (found == NULL)
-    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("There is no machine “%s”."), name);
+    g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("There is no machine “%s”."), name);
   return found;
 }
 
@@ -467,7 +467,7 @@ llib_delete_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
   if (token != NULL)
     g_task_return_pointer (task, token, g_free);
   else
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _("The machine could not be moved to the trash."),
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s", _ ("The machine could not be moved to the trash."),
                              error->message);
 }
 
@@ -547,7 +547,7 @@ llib_on_restored_synced_cb (GObject *object, GAsyncResult *result, gpointer user
   if (machine != NULL)
     g_task_return_pointer (task, g_object_ref (machine), g_object_unref);
   else
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, "%s", _("The machine is no longer in the trash."));
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, "%s", _ ("The machine is no longer in the trash."));
 }
 
 static void

@@ -77,7 +77,7 @@ lmak_fill (LodgeMakeJob *job, const char *path, GError **error)
     {
       g_autofree char *image = g_build_filename (path, "disk0.qcow2", NULL);
 
-      lodge_operation_begin_step (job->operation, _("Making the disk"), 0);
+      lodge_operation_begin_step (job->operation, _ ("Making the disk"), 0);
       if (!lodge_image_create_qcow2 (image, job->disk_bytes, error))
         return FALSE;
     }
@@ -96,9 +96,9 @@ lmak_move (const char *from, const char *to, const char *directory, const char *
   if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
     {
       if (errno == EEXIST)
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _("There is already a machine “%s”."), name);
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _ ("There is already a machine “%s”."), name);
       else
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be made: %s"), to, g_strerror (errno));
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be made: %s"), to, g_strerror (errno));
       return FALSE;
     }
   dir_fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,19 +116,19 @@ lodge_make_job_run (LodgeMakeJob *job, GError **error)
 
   if (g_mkdir_with_parents (job->directory, 0700) < 0)
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _("“%s” cannot be made: %s"), job->directory, g_strerror (errno));
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, _ ("“%s” cannot be made: %s"), job->directory, g_strerror (errno));
       return NULL;
     }
   if (g_file_test (path, G_FILE_TEST_EXISTS))
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _("There is already a machine “%s”."), job->name);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _ ("There is already a machine “%s”."), job->name);
       return NULL;
     }
   lmak_clean (job->directory);
   if (g_mkdtemp_full (unfinished, 0700) == NULL)
     {
       g_set_error (error, LODGE_ERROR, errno == ENOSPC ? LODGE_ERROR_NO_SPACE : LODGE_ERROR_FAILED,
-                   _("“%s” cannot be written: %s"), job->directory, g_strerror (errno));
+                   _ ("“%s” cannot be written: %s"), job->directory, g_strerror (errno));
       return NULL;
     }
   lock_fd = lodge_bundle_lock (unfinished, error);

@@ -101,22 +101,22 @@ lspj_judge_name (LodgeMachineSpec *self)
   g_autofree char *free_name = NULL;
 
   if (self->name == NULL || *self->name == '\0')
-    return g_strdup (_("The machine needs a name."));
+    return g_strdup (_ ("The machine needs a name."));
   if (!g_utf8_validate (self->name, -1, NULL))
-    return g_strdup (_("The name is not valid UTF-8."));
+    return g_strdup (_ ("The name is not valid UTF-8."));
   if (g_utf8_strlen (self->name, -1) > LSPC_NAME_MAX || strlen (self->name) > LSPC_NAME_BYTES_MAX)
-    return g_strdup_printf (_("The name is longer than %d characters."), LSPC_NAME_MAX);
+    return g_strdup_printf (_ ("The name is longer than %d characters."), LSPC_NAME_MAX);
   if (self->name[0] == '.')
-    return g_strdup (_("The name must not begin with a dot."));
+    return g_strdup (_ ("The name must not begin with a dot."));
   for (const char *p = self->name; *p != '\0'; p = g_utf8_next_char (p))
     if (*p == '/' || !g_unichar_isprint (g_utf8_get_char (p)))
-      return g_strdup (_("The name must not contain “/” or invisible characters."));
+      return g_strdup (_ ("The name must not contain “/” or invisible characters."));
   if (g_ascii_isspace (self->name[0]) || g_ascii_isspace (self->name[strlen (self->name) - 1]))
-    return g_strdup (_("The name must not begin or end with a space."));
+    return g_strdup (_ ("The name must not begin or end with a space."));
   path = lodge_make_dup_path (lodge_library_get_directory (self->library), self->name);
   free_name = lodge_library_dup_free_name (self->library, self->name);
   if (!g_str_equal (free_name, self->name) || g_file_test (path, G_FILE_TEST_EXISTS))
-    return g_strdup_printf (_("There is already a machine “%s”."), self->name);
+    return g_strdup_printf (_ ("There is already a machine “%s”."), self->name);
   return NULL;
 }
 
@@ -135,9 +135,9 @@ lspj_judge_file (const char *path, const char *if_missing)
 static char *
 lspj_judge_path (LodgeMachineSpec *self)
 {
-  const char *if_missing = self->source == LODGE_SOURCE_ISO     ? _("Choose a disc image.")
-                           : self->source == LODGE_SOURCE_IMAGE ? _("Choose a disk image.")
-                                                                : _("Choose a kernel file.");
+  const char *if_missing = self->source == LODGE_SOURCE_ISO     ? _ ("Choose a disc image.")
+                           : self->source == LODGE_SOURCE_IMAGE ? _ ("Choose a disk image.")
+                                                                : _ ("Choose a kernel file.");
   char *problem;
 
   if (self->source == LODGE_SOURCE_EMPTY)
@@ -154,9 +154,9 @@ lspj_judge_memory (LodgeMachineSpec *self)
   guint maximum = lodge_machine_spec_get_maximum_memory_mib (self);
 
   if (self->memory_mib < LSPC_MEMORY_MIN)
-    return g_strdup_printf (_("A machine needs at least %d MiB of memory."), LSPC_MEMORY_MIN);
+    return g_strdup_printf (_ ("A machine needs at least %d MiB of memory."), LSPC_MEMORY_MIN);
   if (self->memory_mib > maximum)
-    return g_strdup_printf (_("This computer has only %u MiB of memory."), maximum);
+    return g_strdup_printf (_ ("This computer has only %u MiB of memory."), maximum);
   return NULL;
 }
 
@@ -166,9 +166,9 @@ lspj_judge_cpus (LodgeMachineSpec *self)
   guint maximum = lodge_machine_spec_get_maximum_cpus (self);
 
   if (self->cpus < 1)
-    return g_strdup (_("A machine needs at least one processor."));
+    return g_strdup (_ ("A machine needs at least one processor."));
   if (self->cpus > maximum)
-    return g_strdup_printf (_("A machine can have at most %u processors on this computer."), maximum);
+    return g_strdup_printf (_ ("A machine can have at most %u processors on this computer."), maximum);
   return NULL;
 }
 
@@ -176,9 +176,9 @@ static char *
 lspj_judge_disk (LodgeMachineSpec *self)
 {
   if (self->disk_mib > lodge_machine_spec_get_maximum_disk_mib (self))
-    return g_strdup_printf (_("A disk can have at most %d TiB."), (int) (LODGE_DISK_MAXIMUM_BYTES >> 40));
+    return g_strdup_printf (_ ("A disk can have at most %d TiB."), (int) (LODGE_DISK_MAXIMUM_BYTES >> 40));
   if (self->source == LODGE_SOURCE_IMAGE && (self->by_hand & LSPC_HAND_DISK) && self->disk_mib > 0)
-    return g_strdup (_("The disk has the size of its image."));
+    return g_strdup (_ ("The disk has the size of its image."));
   return NULL;
 }
 
@@ -190,17 +190,17 @@ lspj_dup_hint (LodgeMachineSpec *self)
 
   if (self->media != NULL && !lodge_media_info_get_boots_bios (self->media))
     return lodge_media_info_get_boots_uefi (self->media)
-               ? g_strdup (_("This disc starts only with UEFI firmware, which the machine does not have."))
-               : g_strdup (_("A computer cannot start from this disc."));
+               ? g_strdup (_ ("This disc starts only with UEFI firmware, which the machine does not have."))
+               : g_strdup (_ ("A computer cannot start from this disc."));
   if (os != NULL && lodge_os_get_needs_uefi (os))
-    return g_strdup_printf (_("%s needs UEFI firmware, which the machine does not have."), lodge_os_get_name (os));
+    return g_strdup_printf (_ ("%s needs UEFI firmware, which the machine does not have."), lodge_os_get_name (os));
   if (os != NULL && self->memory_mib < lodge_machine_spec_get_minimum_memory_mib (self))
-    return g_strdup_printf (_("%s wants at least %u MiB of memory."), lodge_os_get_name (os),
+    return g_strdup_printf (_ ("%s wants at least %u MiB of memory."), lodge_os_get_name (os),
                             lodge_machine_spec_get_minimum_memory_mib (self));
   if (available > 0 && self->memory_mib > available)
-    return g_strdup_printf (_("Only %u MiB of memory are free on this computer now."), (guint) available);
+    return g_strdup_printf (_ ("Only %u MiB of memory are free on this computer now."), (guint) available);
   if (self->cpus > lodge_host_get_cpus (lodge_host_get_default ()))
-    return g_strdup_printf (_("This computer has only %u processors; the machine will be slow with more."),
+    return g_strdup_printf (_ ("This computer has only %u processors; the machine will be slow with more."),
                             lodge_host_get_cpus (lodge_host_get_default ()));
   return NULL;
 }

@@ -77,10 +77,10 @@ lspc_dup_wished_name (LodgeMachineSpec *self)
   if (self->media != NULL && lodge_media_info_get_os_name (self->media) != NULL)
     return g_strdup (lodge_media_info_get_os_name (self->media));
   if (self->path == NULL)
-    return g_strdup (_("New Machine"));
+    return g_strdup (_ ("New Machine"));
   base = g_path_get_basename (self->path);
   if (!g_utf8_validate (base, -1, NULL))
-    return g_strdup (_("New Machine"));
+    return g_strdup (_ ("New Machine"));
   dot = strrchr (base, '.');
   if (dot != NULL && dot != base && strlen (dot) <= 6)
     *dot = '\0';
@@ -261,7 +261,7 @@ lodge_machine_spec_set_setting (LodgeMachineSpec *self, const char *group, const
 
   if (*group == '\0' || strpbrk (group, "[]") != NULL || *key == '\0')
     {
-      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("“%s.%s” is not a setting."), group, key);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s.%s” is not a setting."), group, key);
       return FALSE;
     }
   if (!is_plain && g_str_equal (key, "class") && value != NULL)
@@ -303,7 +303,7 @@ lspc_on_listed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   if (machine != NULL)
     g_task_return_pointer (task, g_object_ref (machine), g_object_unref);
   else
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, "%s", _("The new machine has vanished."));
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, "%s", _ ("The new machine has vanished."));
 }
 
 static void

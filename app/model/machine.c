@@ -196,17 +196,17 @@ lodge_machine_state_to_label (LodgeMachineState state)
   switch (state)
     {
     case LODGE_MACHINE_STATE_OFF:
-      return _("Off");
+      return _ ("Off");
     case LODGE_MACHINE_STATE_STARTING:
-      return _("Starting");
+      return _ ("Starting");
     case LODGE_MACHINE_STATE_RUNNING:
-      return _("Running");
+      return _ ("Running");
     case LODGE_MACHINE_STATE_PAUSED:
-      return _("Paused");
+      return _ ("Paused");
     case LODGE_MACHINE_STATE_FAILED:
-      return _("Failed");
+      return _ ("Failed");
     case LODGE_MACHINE_STATE_BROKEN:
-      return _("Damaged");
+      return _ ("Damaged");
     default:
       g_return_val_if_reached ("");
     }
@@ -236,30 +236,30 @@ _lodge_machine_return_verb_error (LodgeMachine *self, LodgeVerb verb, GTask *tas
 
   if (priv->state == LODGE_MACHINE_STATE_BROKEN)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_CONFIG, "%s",
-                             priv->message != NULL ? priv->message : _("The machine's files cannot be understood."));
+                             priv->message != NULL ? priv->message : _ ("The machine's files cannot be understood."));
   else if (priv->state == LODGE_MACHINE_STATE_OFF)
     _lodge_machine_return_off (self, task);
   else if ((lmac_verbs[verb].states >> priv->state) & 1)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _("“%s” is still busy with something else."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("“%s” is still busy with something else."), priv->name);
   else if (verb == LODGE_VERB_START || verb == LODGE_VERB_START_HEADLESS)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_RUNNING, _("“%s” is already on."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_RUNNING, _ ("“%s” is already on."), priv->name);
   else if (priv->state == LODGE_MACHINE_STATE_PAUSED && verb == LODGE_VERB_PAUSE)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _("“%s” is paused already."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("“%s” is paused already."), priv->name);
   else if (priv->state == LODGE_MACHINE_STATE_PAUSED)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _("“%s” is paused. Resume it first."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("“%s” is paused. Resume it first."), priv->name);
   else if (priv->state == LODGE_MACHINE_STATE_FAILED)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_RUNNING, _("“%s” has failed. Force it off or reset it."),
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_RUNNING, _ ("“%s” has failed. Force it off or reset it."),
                              priv->name);
   else if (verb == LODGE_VERB_RESUME)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_RUNNING, _("“%s” is not paused."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_RUNNING, _ ("“%s” is not paused."), priv->name);
   else
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _("“%s” is still starting."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("“%s” is still starting."), priv->name);
 }
 
 void
 _lodge_machine_return_off (LodgeMachine *self, GTask *task)
 {
-  g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_RUNNING, _("“%s” is not running."), LMAC_PRIV (self)->name);
+  g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_RUNNING, _ ("“%s” is not running."), LMAC_PRIV (self)->name);
 }
 
 static void
@@ -280,7 +280,7 @@ lmac_check_running (LodgeMachine *self, GTask *task)
   if (priv->state == LODGE_MACHINE_STATE_RUNNING)
     return TRUE;
   if (priv->state == LODGE_MACHINE_STATE_PAUSED)
-    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _("“%s” is paused. Resume it first."), priv->name);
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, _ ("“%s” is paused. Resume it first."), priv->name);
   else
     _lodge_machine_return_off (self, task);
   return FALSE;

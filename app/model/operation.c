@@ -154,9 +154,9 @@ lodge_operation_dup_detail (LodgeOperation *self)
     return g_strdup ("");
   if (rate == 0)
     /* Translators: amounts of data, like "1.2 GB of 4.0 GB" */
-    return g_strdup_printf (_("%s of %s"), done_text, total_text);
+    return g_strdup_printf (_ ("%s of %s"), done_text, total_text);
   /* Translators: amounts of data, like "1.2 GB of 4.0 GB, 210 MB/s" */
-  return g_strdup_printf (_("%s of %s, %s/s"), done_text, total_text, rate_text);
+  return g_strdup_printf (_ ("%s of %s, %s/s"), done_text, total_text, rate_text);
 }
 
 LodgeOperation *

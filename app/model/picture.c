@@ -202,7 +202,7 @@ lodge_picture_decode_png (GBytes *png, GError **error)
   written = gdk_pixbuf_loader_write_bytes (loader, png, NULL);
   if (!gdk_pixbuf_loader_close (loader, NULL) || !written || too_large || (pixbuf = gdk_pixbuf_loader_get_pixbuf (loader)) == NULL)
     {
-      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("The picture cannot be read."));
+      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("The picture cannot be read."));
       return NULL;
     }
 
@@ -211,7 +211,7 @@ lodge_picture_decode_png (GBytes *png, GError **error)
       opaque = gdk_pixbuf_new (GDK_COLORSPACE_RGB, FALSE, 8, gdk_pixbuf_get_width (pixbuf), gdk_pixbuf_get_height (pixbuf));
       if (opaque == NULL)
         {
-          g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _("The picture cannot be read."));
+          g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("The picture cannot be read."));
           return NULL;
         }
       gdk_pixbuf_fill (opaque, 0);

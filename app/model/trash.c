@@ -122,16 +122,16 @@ lodge_trash_restore (const char *token, GError **error)
 
   if (g_strv_length (lines) != 2 || *lines[0] == '\0' || !g_file_test (lines[0], G_FILE_TEST_IS_DIR))
     {
-      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _("The machine is no longer in the trash."));
+      g_set_error_literal (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("The machine is no longer in the trash."));
       return NULL;
     }
   if (renameat2 (AT_FDCWD, lines[0], AT_FDCWD, lines[1], RENAME_NOREPLACE) < 0)
     {
       if (errno == EEXIST)
-        g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _("“%s” is there already."), lines[1]);
+        g_set_error (error, LODGE_ERROR, LODGE_ERROR_EXISTS, _ ("“%s” is there already."), lines[1]);
       else
         g_set_error (error, LODGE_ERROR, LODGE_ERROR_FAILED, "%s\n%s: %s",
-                     _("The machine could not be brought back from the trash."), lines[0], g_strerror (errno));
+                     _ ("The machine could not be brought back from the trash."), lines[0], g_strerror (errno));
       return NULL;
     }
   ltra_remove_info (lines[0]);
