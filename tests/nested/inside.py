@@ -125,7 +125,8 @@ class Console:
 
 
 def check_grub_menu_and_keys():
-    with Machine("grub", "--iso", GRUB_ISO, "--memory", "256", "--cpus", "1") as machine:
+    # Not by --iso: recognising the system from libosinfo takes a minute here, and the check of the window does it.
+    with Machine("grub", "--set", "cdrom0.image=" + GRUB_ISO, "--memory", "256", "--cpus", "1") as machine:
         machine.wait_text("*GNU/Linux", 120)
         lodge("key", "grub", "down")
         machine.wait_text("*GNU (aka", 30)
