@@ -34,7 +34,13 @@ def start(program, bundle, env):
 
 def check_image(path):
     """The problem as text, or None; leaks are repaired."""
-    result = subprocess.run(["qemu-img", "check", "-f", "qcow2", path], capture_output=True, text=True)
+    # The kernel closes the files of a killed process that used io_uring a moment after the process is gone.
+    deadline = time.monotonic() + 10
+    while True:
+        result = subprocess.run(["qemu-img", "check", "-f", "qcow2", path], capture_output=True, text=True)
+        if "lock" not in result.stderr or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
     if result.returncode == 3:
         result = subprocess.run(["qemu-img", "check", "-f", "qcow2", "-r", "leaks", path], capture_output=True, text=True)
     return None if result.returncode == 0 else result.stdout + result.stderr
