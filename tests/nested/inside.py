@@ -315,7 +315,7 @@ def check_window():
     here = os.path.dirname(os.path.abspath(__file__))
     environment = {**os.environ, "GSK_RENDERER": "cairo", "GTK_A11Y": "atspi"}
     subprocess.run(["bash", os.path.join(here, "../../dev.d/with-display"), "--size", "1280x1000", "--", "python3", os.path.join(here, "window.py"), LODGE],
-                   check=True, env=environment, timeout=500)
+                   check=True, env=environment, timeout=1150)
 
 
 SOCKET_PIPE = """

@@ -15,6 +15,7 @@ from lodgeui import Failure, Window, wait_for, window_of, xdotool  # noqa: E402
 
 LODGE = os.path.abspath(sys.argv[1])
 NAME = "Rescue disc"
+PATIENCE = 240  # seconds: a window under two layers of emulation, while libosinfo reads a thousand files
 ISO = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 
 
@@ -34,22 +35,22 @@ def main():
     manager = subprocess.Popen([LODGE])
     window = Window(manager.pid)
     try:
-        window.find("label", "Make Your First Machine", seconds=90)
-        window.click("button", "New Machine…")
-        window.find("label", "Start From", seconds=60)
+        window.find("label", "Make Your First Machine", seconds=PATIENCE)
+        window.click("button", "New Machine…", seconds=PATIENCE)
+        window.find("label", "Start From", seconds=PATIENCE)
         window.fill("ISO File", iso)
-        wait_for(lambda: lodgeui.is_sensitive(window.find("button", "Next")), 60, "Next cannot be pressed")
-        window.click("button", "Next")
-        window.find("label", "Operating System", seconds=60)
-        window.click("button", "Next")
-        window.find("spin", "Memory", seconds=60)
-        window.click("button", "Next")
-        window.find("button", "Create", seconds=60)
+        wait_for(lambda: lodgeui.is_sensitive(window.find("button", "Next", seconds=PATIENCE)), PATIENCE, "Next cannot be pressed")
+        window.click("button", "Next", seconds=PATIENCE)
+        window.find("label", "Operating System", seconds=PATIENCE)
+        window.click("button", "Next", seconds=PATIENCE)
+        window.find("spin", "Memory", seconds=PATIENCE)
+        window.click("button", "Next", seconds=PATIENCE)
+        window.find("button", "Create", seconds=PATIENCE)
         window.fill("Name", NAME)
         time.sleep(1)
-        window.click("button", "Create")
-        wait_for(lambda: (facts() or {}).get("state") == "running", 90, "the machine does not run")
-        wait_for(lambda: "*GNU/Linux" in cli("text", NAME), 180, lambda: "GRUB's menu does not show:\n" + cli("text", NAME))
+        window.click("button", "Create", seconds=PATIENCE)
+        wait_for(lambda: (facts() or {}).get("state") == "running", PATIENCE, "the machine does not run")
+        wait_for(lambda: "*GNU/Linux" in cli("text", NAME), PATIENCE, lambda: "GRUB's menu does not show:\n" + cli("text", NAME))
         xid = window_of(facts()["pid"])
         xdotool("windowactivate", "--sync", xid)
         time.sleep(1)
