@@ -99,6 +99,7 @@ main (int argc, char *argv[])
 {
   static Picture ours[G_N_ELEMENTS (modes)], theirs[G_N_ELEMENTS (modes)];
   Pair pairs[G_N_ELEMENTS (modes)];
+  g_autofree char *iso = NULL;
   int result;
 
   g_test_init (&argc, &argv, NULL);
@@ -107,12 +108,13 @@ main (int argc, char *argv[])
       g_printerr ("usage: peer-vga-bios ISO\n");
       return 2;
     }
+  iso = g_canonicalize_filename (argv[1], NULL); /* a machine's own paths start at its bundle */
   if (peer_skip ())
     return 0;
   vmm_init ();
   dir = peer_dir_new ();
-  run_engine (argv[1], ours);
-  run_qemu (argv[1], theirs);
+  run_engine (iso, ours);
+  run_qemu (iso, theirs);
   for (guint i = 0; i < G_N_ELEMENTS (modes); i++)
     {
       g_autofree char *name = g_strdup_printf ("/peer/vga-bios/mode-%02x", modes[i].number);
