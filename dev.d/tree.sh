@@ -137,7 +137,7 @@ tree_bootstrap ()
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
       --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
       --dpkgopt='path-exclude=/usr/share/help/*' --dpkgopt='path-exclude=/usr/share/gtk-doc/*' \
-      "${options[@]}" "$TREE_SUITE" "$target" "${LODGE_DEV_MIRROR:-http://deb.debian.org/debian}" </dev/null
+      "${options[@]}" "$TREE_SUITE" "$target" ${LODGE_DEV_MIRROR:+"$LODGE_DEV_MIRROR"} </dev/null
 }
 
 # What mmdebstrap is at, as one short line, from its log.
