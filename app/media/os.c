@@ -8,7 +8,10 @@
 struct _LodgeOs {
   GObject parent_instance;
   char *id, *name, *family, *distro, *search_text;
-  gint64 release_date;                                                        /* Julian day number */
+  gint64 release_date; /* Julian day number */
+
+  /* What it needs; read from libosinfo when first asked for, which of nearly a thousand systems happens to a handful. */
+  OsinfoOs *os;                                                               /* %NULL: read */
   guint64 minimum_memory, recommended_memory, minimum_disk, recommended_disk; /* bytes */
   guint recommended_cpus;
   gboolean needs_uefi;
@@ -100,10 +103,6 @@ loss_positive (gint64 value)
 static LodgeOs *
 loss_os_new (OsinfoOs *os)
 {
-  g_autoptr (OsinfoResourcesList) minimum_list = osinfo_os_get_minimum_resources (os);
-  g_autoptr (OsinfoResourcesList) recommended_list = osinfo_os_get_recommended_resources (os);
-  OsinfoResources *minimum = loss_pick_resources (minimum_list);
-  OsinfoResources *recommended = loss_pick_resources (recommended_list);
   OsinfoProduct *product = OSINFO_PRODUCT (os);
   GDate *date = osinfo_product_get_release_date (product);
   LodgeOs *self = g_object_new (LODGE_TYPE_OS, NULL);
@@ -122,6 +121,28 @@ loss_os_new (OsinfoOs *os)
       self->release_date = g_date_get_julian (date);
       g_date_free (date);
     }
+  self->os = g_object_ref (os);
+  return self;
+}
+
+/* Any thread; waits for another's look into the database, some milliseconds at most once it is loaded. */
+static LodgeOs *
+loss_with_needs (LodgeOs *self)
+{
+  g_autoptr (OsinfoResourcesList) minimum_list = NULL;
+  g_autoptr (OsinfoResourcesList) recommended_list = NULL;
+  OsinfoResources *minimum, *recommended;
+
+  g_mutex_lock (&loss_lock);
+  if (self->os == NULL)
+    {
+      g_mutex_unlock (&loss_lock);
+      return self;
+    }
+  minimum_list = osinfo_os_get_minimum_resources (self->os);
+  recommended_list = osinfo_os_get_recommended_resources (self->os);
+  minimum = loss_pick_resources (minimum_list);
+  recommended = loss_pick_resources (recommended_list);
   if (minimum != NULL)
     {
       self->minimum_memory = loss_positive (osinfo_resources_get_ram (minimum));
@@ -133,7 +154,9 @@ loss_os_new (OsinfoOs *os)
       self->recommended_disk = loss_positive (osinfo_resources_get_storage (recommended));
       self->recommended_cpus = (guint) MAX (0, osinfo_resources_get_n_cpus (recommended));
     }
-  self->needs_uefi = loss_os_needs_uefi (os);
+  self->needs_uefi = loss_os_needs_uefi (self->os);
+  g_clear_object (&self->os);
+  g_mutex_unlock (&loss_lock);
   return self;
 }
 
@@ -275,37 +298,37 @@ lodge_os_get_release_date (LodgeOs *self)
 guint64
 lodge_os_get_minimum_memory_bytes (LodgeOs *self)
 {
-  return self->minimum_memory;
+  return loss_with_needs (self)->minimum_memory;
 }
 
 guint64
 lodge_os_get_recommended_memory_bytes (LodgeOs *self)
 {
-  return self->recommended_memory;
+  return loss_with_needs (self)->recommended_memory;
 }
 
 guint64
 lodge_os_get_minimum_disk_bytes (LodgeOs *self)
 {
-  return self->minimum_disk;
+  return loss_with_needs (self)->minimum_disk;
 }
 
 guint64
 lodge_os_get_recommended_disk_bytes (LodgeOs *self)
 {
-  return self->recommended_disk;
+  return loss_with_needs (self)->recommended_disk;
 }
 
 guint
 lodge_os_get_recommended_cpus (LodgeOs *self)
 {
-  return self->recommended_cpus;
+  return loss_with_needs (self)->recommended_cpus;
 }
 
 gboolean
 lodge_os_get_needs_uefi (LodgeOs *self)
 {
-  return self->needs_uefi;
+  return loss_with_needs (self)->needs_uefi;
 }
 
 static void
@@ -337,6 +360,9 @@ loss_finalize (GObject *object)
 {
   LodgeOs *self = LODGE_OS (object);
 
+  g_mutex_lock (&loss_lock);
+  g_clear_object (&self->os);
+  g_mutex_unlock (&loss_lock);
   g_free (self->id);
   g_free (self->name);
   g_free (self->family);
