@@ -188,3 +188,9 @@ lodge_ui_run (int argc, char **argv)
   g_signal_connect (application, "open", G_CALLBACK (on_manager_opened_cb), library);
   return g_application_run (G_APPLICATION (application), argc, argv);
 }
+
+const LodgeUiEntry lodge_ui_entry = {
+  .run = lodge_ui_run,
+  .run_machine = lodge_ui_run_machine,
+  .run_machine_service = lodge_ui_run_machine_service,
+};

@@ -36,4 +36,16 @@ int lodge_ui_run_machine_service (LodgeMachineService *service);
  */
 void lodge_ui_init (void);
 
+/**
+ * LodgeUiEntry:
+ * What the program takes from the windows' module when it has loaded it: the functions above, under the name lodge_ui_entry.
+ */
+typedef struct {
+  int (*run) (int argc, char **argv);
+  int (*run_machine) (const char *bundle);
+  int (*run_machine_service) (LodgeMachineService *service);
+} LodgeUiEntry;
+
+extern const LodgeUiEntry lodge_ui_entry;
+
 G_END_DECLS
