@@ -174,7 +174,7 @@ test_environment ()
 
 inside_test ()
 {
-  local build=$BUILDS/test suites=() suite known status=0
+  local build=$BUILDS/test suites=() suite known status=0 log
 
   if [ "${1:-}" = fuzz ]; then
     shift
@@ -196,10 +196,11 @@ print("\n".join(sorted({s.split(":")[-1] for t in json.load(sys.stdin) for s in 
     export LODGE_RELEASE=$BUILDS/release/lodge
   fi
   test_environment
-  rm -f "$build/meson-logs/testlog.json"
-  # meson says how it goes, one line a test; what was in them is counted afterwards.
-  meson test -C "$build" --no-rebuild "${suites[@]}" >&2 || status=$?
-  python3 "$ROOT/dev.d/test-report.py" "$build/meson-logs/testlog.json" "$status"
+  # meson says how it goes, one line a test; what was in them is counted afterwards. Two runs at once keep a log each.
+  find "$build/meson-logs" -name 'testlog-*' -mtime +1 -delete
+  log=testlog-$(date +%Y%m%d-%H%M%S)-$$
+  meson test -C "$build" --no-rebuild --logbase "$log" "${suites[@]}" >&2 || status=$?
+  python3 "$ROOT/dev.d/test-report.py" "$build/meson-logs/$log.json" "$status"
 }
 
 inside_lint ()
