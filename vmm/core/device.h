@@ -11,6 +11,7 @@ typedef enum {
   VMM_DEVICE_SYSTEM, /* fixed ports or addresses */
   VMM_DEVICE_PCI,    /* instance starts with VmmPciDevice */
   VMM_DEVICE_SATA,   /* a drive behind the AHCI controller */
+  VMM_DEVICE_USB,    /* instance starts with VmmUsbDevice */
 } VmmDeviceBus;
 
 typedef enum {

@@ -41,7 +41,7 @@ typedef struct {
 typedef struct {
   const char *name;    /* value of class= */
   const char *summary; /* one line, translatable (N_) */
-  const char *bus;     /* "system", "pci", "sata" */
+  const char *bus;     /* "system", "pci", "sata", "usb" */
   const VmmSetting *settings;
   gboolean user_creatable; /* may stand in machine.conf */
 } VmmClassInfo;
