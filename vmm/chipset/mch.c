@@ -147,7 +147,7 @@ vmm_mch_set_bios (VmmDevice *dev, VmmRam *bios)
 {
   Mch *mch = (Mch *) dev;
 
-  g_assert (bios == NULL || (bios->size > 0 && bios->size % 0x10000 == 0));
+  g_assert (bios == NULL || (bios->size >= MCH_1M - MCH_F_SEGMENT && bios->size % MCH_SEGMENT == 0));
   vmm_device_lock (dev);
   if (mch->bios != bios)
     {

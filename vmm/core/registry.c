@@ -13,6 +13,7 @@ extern const VmmDeviceClass vmm_isa_stubs_class;
 extern const VmmDeviceClass vmm_lpc_class;
 extern const VmmDeviceClass vmm_mch_class;
 extern const VmmDeviceClass vmm_pci_host_class;
+extern const VmmDeviceClass vmm_pflash_class;
 extern const VmmDeviceClass vmm_pm_class;
 extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
@@ -28,6 +29,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_isa_stubs_class,
   &vmm_lpc_class,
   &vmm_mch_class,
+  &vmm_pflash_class,
   &vmm_pm_class,
   &vmm_rtc_class,
   &vmm_serial_class,
