@@ -12,7 +12,7 @@ struct _VmmConfig {
   GPtrArray *devices; /* VmmConfigDevice */
 };
 
-static const char *const cfg_firmwares[] = { "bios", NULL };
+static const char *const cfg_firmwares[] = { "bios", "uefi", NULL };
 static const char *const cfg_rtc_bases[] = { "utc", "local", NULL };
 static const char *const cfg_triple_faults[] = { "stop", "reset", NULL };
 
@@ -25,6 +25,7 @@ static const VmmSetting cfg_machine_settings[] = {
   { "cpus", VMM_SETTING_INT, "1", 1, 64, NULL, N_ ("Processors"), VMM_SETTING_NONE },
   { "firmware", VMM_SETTING_ENUM, "bios", 0, 0, cfg_firmwares, N_ ("Firmware"), VMM_SETTING_NONE },
   { "firmware-image", VMM_SETTING_PATH, NULL, 0, 0, NULL, N_ ("Firmware image instead of the host's"), VMM_SETTING_NONE },
+  { "nvram", VMM_SETTING_PATH, "nvram.fd", 0, 0, NULL, N_ ("UEFI variables of this machine"), VMM_SETTING_NONE },
   { "boot-menu", VMM_SETTING_BOOL, "false", 0, 0, NULL, N_ ("Offer the firmware's boot menu"), VMM_SETTING_NONE },
   { "clock", VMM_SETTING_ENUM, "utc", 0, 0, cfg_rtc_bases, N_ ("Time zone of the hardware clock"), VMM_SETTING_NONE },
   { "triple-fault", VMM_SETTING_ENUM, "stop", 0, 0, cfg_triple_faults, N_ ("What a triple fault does"), VMM_SETTING_NONE },
@@ -280,14 +281,24 @@ vmm_config_get_kernel (const VmmConfig *config, const char *key)
   return g_hash_table_lookup (config->kernel, key);
 }
 
-char *
-vmm_config_dup_kernel_path (const VmmConfig *config, const char *key)
+static char *
+cfg_dup_path (const VmmConfig *config, const char *value)
 {
-  const char *value = vmm_config_get_kernel (config, key);
-
   if (value == NULL || value[0] == '\0')
     return NULL;
   return g_path_is_absolute (value) ? g_strdup (value) : g_build_filename (config->base_dir, value, NULL);
+}
+
+char *
+vmm_config_dup_machine_path (const VmmConfig *config, const char *key)
+{
+  return cfg_dup_path (config, vmm_config_get_machine (config, key));
+}
+
+char *
+vmm_config_dup_kernel_path (const VmmConfig *config, const char *key)
+{
+  return cfg_dup_path (config, vmm_config_get_kernel (config, key));
 }
 
 gboolean

@@ -15,6 +15,7 @@ const char *vmm_config_get_base_dir (const VmmConfig *config);
 const char *vmm_config_get_machine (const VmmConfig *config, const char *key);
 const char *vmm_config_get_kernel (const VmmConfig *config, const char *key);
 /* (transfer full) (nullable): absolute. */
+char *vmm_config_dup_machine_path (const VmmConfig *config, const char *key);
 char *vmm_config_dup_kernel_path (const VmmConfig *config, const char *key);
 guint64 vmm_config_get_machine_int (const VmmConfig *config, const char *key);
 gboolean vmm_config_has_kernel (const VmmConfig *config);

@@ -60,17 +60,12 @@ host_has_io_uring (void)
   return TRUE;
 }
 
-/* Where Debian, Fedora and openSUSE keep OVMF. */
 static char *
 host_find_uefi (void)
 {
-  static const char *const paths[] = { "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-                                       "/usr/share/qemu/ovmf-x86_64-code.bin" };
+  g_autoptr (VmmFirmwareUefi) uefi = vmm_firmware_find_uefi (0, NULL);
 
-  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
-    if (g_file_test (paths[i], G_FILE_TEST_IS_REGULAR))
-      return g_strdup (paths[i]);
-  return NULL;
+  return uefi != NULL ? g_steal_pointer (&uefi->code) : NULL;
 }
 
 static gboolean
