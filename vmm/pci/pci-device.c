@@ -195,6 +195,25 @@ vmm_pci_device_signal (VmmPciDevice *dev, guint vector)
     }
 }
 
+gboolean
+vmm_pci_device_is_master (VmmPciDevice *dev)
+{
+  return (pcid_command (dev) & PCID_COMMAND_MASTER) != 0;
+}
+
+gboolean
+vmm_pci_device_get_message (VmmPciDevice *dev, guint vector, guint64 *ret_address, guint32 *ret_data)
+{
+  const guint8 *entry = dev->pci.msix_table + vector * PCID_MSIX_ENTRY;
+
+  if (!vmm_pci_device_is_master (dev) || !vmm_pci_device_msix_enabled (dev) || vector >= dev->msix.vectors
+      || pcid_msix_is_masked (dev, vector))
+    return FALSE;
+  *ret_address = pcid_get32 (entry) | (guint64) pcid_get32 (entry + 4) << 32;
+  *ret_data = pcid_get32 (entry + 8);
+  return TRUE;
+}
+
 /* The MSI-X table and the pending bits; offsets from the lower of the two. */
 
 static guint64
@@ -227,6 +246,8 @@ pcid_msix_write (VmmDevice *base, gpointer opaque, guint64 offset, guint size, g
   memset (dev->pci.msix_table + at / PCID_MSIX_ENTRY * PCID_MSIX_ENTRY + 13, 0, 3);
   dev->pci.msix_table[at / PCID_MSIX_ENTRY * PCID_MSIX_ENTRY + 12] &= PCID_MSIX_MASKED;
   pcid_msix_fire_pending (dev);
+  if (dev->msix_changed != NULL)
+    dev->msix_changed (dev);
 }
 
 static const VmmRegionOps pcid_msix_ops = {
@@ -533,6 +554,8 @@ _vmm_pci_device_config_read (VmmPciDevice *dev, guint offset, guint size)
 {
   guint32 value = 0;
 
+  if (dev->config_reading != NULL)
+    dev->config_reading (dev, offset, size);
   memcpy (&value, dev->pci.config + offset, size);
   return GUINT32_FROM_LE (value);
 }

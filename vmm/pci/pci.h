@@ -71,6 +71,10 @@ struct _VmmPciDevice {
   gboolean intx_asserted; /* this function's share of its PIRQ */
   /* (nullable) After a write to [offset, offset+size) of the configuration space took effect. Lock held. */
   void (*config_written) (VmmPciDevice *dev, guint offset, guint size);
+  /* (nullable) Before [offset, offset+size) of the configuration space is read. Lock held. */
+  void (*config_reading) (VmmPciDevice *dev, guint offset, guint size);
+  /* (nullable) After the guest changed the MSI-X table. Lock held. */
+  void (*msix_changed) (VmmPciDevice *dev);
 };
 
 extern const VmmField vmm_pci_regs_fields[]; /* of VmmPciRegs */
@@ -105,6 +109,10 @@ gboolean vmm_pci_device_msi_enabled (VmmPciDevice *dev);
 gboolean vmm_pci_device_msix_enabled (VmmPciDevice *dev);
 /* Fires an MSI (vector 0) or MSI-X vector; masked ones are latched in the PBA. Nothing without bus mastering. Lock held. */
 void vmm_pci_device_signal (VmmPciDevice *dev, guint vector);
+/* The message that vector stands for, if the guest lets it through now: for an irqfd. Changes are told by msix_changed and config_written.
+ * Lock held. */
+gboolean vmm_pci_device_get_message (VmmPciDevice *dev, guint vector, guint64 *ret_address, guint32 *ret_data);
+gboolean vmm_pci_device_is_master (VmmPciDevice *dev);
 
 /* DMA, refused (FALSE) while the guest has bus mastering off. */
 gboolean vmm_pci_dma_read (VmmPciDevice *dev, guint64 gpa, gpointer buf, gsize len);
