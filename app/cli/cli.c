@@ -41,6 +41,12 @@ static const LodgeCliOption lcli_stop_options[] = {
   { NULL },
 };
 
+static const LodgeCliOption lcli_add_options[] = {
+  { "id", "ID", FALSE, N_ ("What the device is called; a free name if not given") },
+  { "size", "SIZE", FALSE, N_ ("Make a new disk image of this size, like 20G") },
+  { NULL },
+};
+
 static const LodgeCliOption lcli_medium_options[] = {
   { "device", "ID", FALSE, N_ ("The drive; the first one if not given") },
   { "force", NULL, FALSE, N_ ("Also if the guest has locked the drive") },
@@ -68,6 +74,15 @@ static const LodgeCliCommand lcli_commands[] = {
   { "pause", "NAME", 1, 1, N_ ("Halt a machine, keeping its memory"), NULL, NULL, TRUE, lodge_cli_pause },
   { "resume", "NAME", 1, 1, N_ ("Let a paused machine go on"), NULL, NULL, TRUE, lodge_cli_resume },
   { "reset", "NAME", 1, 1, N_ ("Press a machine's reset button"), NULL, NULL, TRUE, lodge_cli_reset },
+  { "set", "NAME GROUP.KEY=VALUE…", 2, G_MAXUINT, N_ ("Change a machine's settings, all of them or none"),
+    N_ ("An empty value removes the setting. A path that is not found from here is relative to the machine's folder."), NULL, TRUE,
+    lodge_cli_set, lodge_cli_create_more_help },
+  { "device list", "NAME", 1, 1, N_ ("List a machine's devices"), NULL, lcli_json_options, TRUE, lodge_cli_device_list },
+  { "device add", "NAME CLASS [KEY=VALUE…]", 2, G_MAXUINT, N_ ("Add a device to a machine"),
+    N_ ("A path that is not found from here is relative to the machine's folder."), lcli_add_options, TRUE, lodge_cli_device_add,
+    lodge_cli_device_more_help },
+  { "device remove", "NAME ID", 2, 2, N_ ("Remove a device from a machine; its files stay"), NULL, NULL, TRUE,
+    lodge_cli_device_remove },
   { "delete", "NAME", 1, 1, N_ ("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
   { "insert", "NAME ISO", 2, 2, N_ ("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
   { "eject", "NAME", 1, 1, N_ ("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },
@@ -233,17 +248,35 @@ lcli_print_command_help (const LodgeCliCommand *command)
     command->more_help ();
 }
 
+/* A line for each command; of @family alone if given. */
+static void
+lcli_print_commands (const char *family)
+{
+  g_autofree char *prefix = family != NULL ? g_strconcat (family, " ", NULL) : NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lcli_commands); i++)
+    {
+      g_autofree char *left = g_strdup_printf ("%s %s", lcli_commands[i].name, lcli_commands[i].arguments);
+
+      if (prefix == NULL || g_str_has_prefix (lcli_commands[i].name, prefix))
+        lcli_print_pair (g_strchomp (left), _ (lcli_commands[i].summary));
+    }
+}
+
+static void
+lcli_print_family_help (const char *family)
+{
+  g_print (_ ("Usage: lodge %s COMMAND …"), family);
+  g_print ("\n\n%s\n", _ ("Commands:"));
+  lcli_print_commands (family);
+}
+
 static void
 lcli_print_help (void)
 {
   g_print ("%s\n\n%s\n", _ ("Usage: lodge [COMMAND …]"), _ ("Without a command, the window opens."));
   g_print ("\n%s\n", _ ("Commands:"));
-  for (gsize i = 0; i < G_N_ELEMENTS (lcli_commands); i++)
-    {
-      g_autofree char *left = g_strdup_printf ("%s %s", lcli_commands[i].name, lcli_commands[i].arguments);
-
-      lcli_print_pair (g_strchomp (left), _ (lcli_commands[i].summary));
-    }
+  lcli_print_commands (NULL);
   g_print ("\n%s\n", _ ("“lodge COMMAND --help” tells more. NAME is a machine's name or identifier (UUID)."));
 }
 
@@ -256,6 +289,29 @@ lcli_find_command (const char *name)
     if (g_str_equal (lcli_commands[i].name, name))
       return &lcli_commands[i];
   return NULL;
+}
+
+/* Whether @word begins names of two words, like “device” that of “device add”. */
+static gboolean
+lcli_is_family (const char *word)
+{
+  g_autofree char *prefix = g_strconcat (word, " ", NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lcli_commands); i++)
+    if (g_str_has_prefix (lcli_commands[i].name, prefix))
+      return TRUE;
+  return FALSE;
+}
+
+/* The command that the words from @words name, of one word or two. */
+static const LodgeCliCommand *
+lcli_match_command (char **words, int n_words, int *ret_used)
+{
+  g_autofree char *both = n_words > 1 ? g_strconcat (words[0], " ", words[1], NULL) : NULL;
+  const LodgeCliCommand *command = both != NULL ? lcli_find_command (both) : NULL;
+
+  *ret_used = command != NULL ? 2 : 1;
+  return command != NULL || n_words < 1 ? command : lcli_find_command (words[0]);
 }
 
 static const LodgeCliOption *
@@ -353,29 +409,49 @@ lcli_run_command (const LodgeCliCommand *command, int argc, char **argv)
 gboolean
 lodge_cli_is_command (const char *word)
 {
-  return lcli_find_command (word) != NULL || g_str_equal (word, "help") || g_str_equal (word, "--help") || g_str_equal (word, "-h");
+  return lcli_find_command (word) != NULL || lcli_is_family (word) || g_str_equal (word, "help") || g_str_equal (word, "--help")
+         || g_str_equal (word, "-h");
+}
+
+/* “lodge help …”, or a command that is none. @asked: somebody wants to read it */
+static int
+lcli_explain (char **words, int n_words, gboolean asked)
+{
+  int used;
+  const LodgeCliCommand *command = lcli_match_command (words, n_words, &used);
+
+  if (command != NULL)
+    {
+      lcli_print_command_help (command);
+      return EXIT_SUCCESS;
+    }
+  if (!lcli_is_family (words[0]))
+    return lodge_cli_usage (NULL, _ ("There is no command “%s”."), words[0]);
+  if (n_words < 2 && !asked)
+    return lodge_cli_usage (NULL, _ ("“%s” is not a whole command."), words[0]);
+  if (n_words < 2 || g_str_equal (words[1], "--help") || g_str_equal (words[1], "-h"))
+    {
+      lcli_print_family_help (words[0]);
+      return EXIT_SUCCESS;
+    }
+  return lodge_cli_usage (NULL, _ ("There is no command “%s %s”."), words[0], words[1]);
 }
 
 int
 lodge_cli_run (int argc, char **argv)
 {
   const char *word = argc > 1 ? argv[1] : "help";
-  const LodgeCliCommand *command = lcli_find_command (word);
+  int used;
+  const LodgeCliCommand *command = argc > 1 ? lcli_match_command (argv + 1, argc - 1, &used) : NULL;
 
   if (command != NULL)
-    return lcli_run_command (command, argc - 2, argv + 2);
+    return lcli_run_command (command, argc - 1 - used, argv + 1 + used);
   if (g_str_equal (word, "help") && argc > 2)
-    {
-      command = lcli_find_command (argv[2]);
-      if (command == NULL)
-        return lodge_cli_usage (NULL, _ ("There is no command “%s”."), argv[2]);
-      lcli_print_command_help (command);
-      return EXIT_SUCCESS;
-    }
-  if (lodge_cli_is_command (word))
+    return lcli_explain (argv + 2, argc - 2, TRUE);
+  if (g_str_equal (word, "help") || g_str_equal (word, "--help") || g_str_equal (word, "-h"))
     {
       lcli_print_help ();
       return EXIT_SUCCESS;
     }
-  return lodge_cli_usage (NULL, _ ("There is no command “%s”."), word);
+  return lcli_explain (argv + 1, argc - 1, FALSE);
 }

@@ -61,6 +61,7 @@ lbmc_set_off (LodgeBundleMachine *self, LodgeReason reason, const char *message)
 {
   _lodge_machine_set_started_at (LODGE_MACHINE (self), 0);
   _lodge_machine_set_has_window (LODGE_MACHINE (self), FALSE);
+  _lodge_machine_set_running_settings (LODGE_MACHINE (self), NULL);
   _lodge_machine_set_state (LODGE_MACHINE (self), self->bundle != NULL ? LODGE_MACHINE_STATE_OFF : LODGE_MACHINE_STATE_BROKEN,
                             reason, message);
   lbmc_settle (&self->off_tasks, TRUE);
@@ -89,6 +90,7 @@ lodge_bundle_machine_take_bundle (LodgeBundleMachine *self, LodgeBundle *bundle,
       _lodge_machine_set_uuid (machine, NULL);
       _lodge_machine_set_os_id (machine, NULL);
       _lodge_machine_set_medium (machine, NULL);
+      _lodge_machine_set_settings (machine, NULL);
       _lodge_machine_set_capabilities (machine, capabilities);
       _lodge_machine_set_state (machine, LODGE_MACHINE_STATE_BROKEN, LODGE_REASON_NONE, error != NULL ? error->message : NULL);
       return;
@@ -100,11 +102,13 @@ lodge_bundle_machine_take_bundle (LodgeBundleMachine *self, LodgeBundle *bundle,
   _lodge_machine_set_memory_mib (machine, lodge_bundle_get_memory_mib (bundle));
   _lodge_machine_set_cpus (machine, lodge_bundle_get_cpus (bundle));
   {
+    g_autofree char *settings = lodge_bundle_dup_text (bundle);
     g_autofree char *display = lodge_bundle_find_device (bundle, "vga");
     g_autofree char *drive = lodge_bundle_find_device (bundle, "sata-cd");
     g_autofree char *serial = lodge_bundle_find_device (bundle, "serial");
     g_autofree char *medium = drive != NULL ? lodge_bundle_dup_medium (bundle, drive) : NULL;
 
+    _lodge_machine_set_settings (machine, settings);
     capabilities |= LODGE_CAPABILITY_KEYBOARD;
     capabilities |= display != NULL ? LODGE_CAPABILITY_SCREENSHOT : 0;
     capabilities |= drive != NULL ? LODGE_CAPABILITY_MEDIUM : 0;
@@ -129,6 +133,7 @@ lbmc_update_from_proxy (LodgeBundleMachine *self)
   const char *reason_nick = lodge_machine1_get_reason (self->proxy);
   const char *message = lodge_machine1_get_message (self->proxy);
   const char *medium = lodge_machine1_get_medium (self->proxy);
+  const char *running = lodge_machine1_get_running_settings (self->proxy);
   GEnumValue *state = state_nick != NULL ? g_enum_get_value_by_nick (states, state_nick) : NULL;
   GEnumValue *reason = reason_nick != NULL ? g_enum_get_value_by_nick (reasons, reason_nick) : NULL;
 
@@ -136,6 +141,7 @@ lbmc_update_from_proxy (LodgeBundleMachine *self)
     return; /* a newer version's word */
   g_object_freeze_notify (G_OBJECT (self));
   _lodge_machine_set_medium (machine, medium != NULL && *medium != '\0' ? medium : NULL);
+  _lodge_machine_set_running_settings (machine, running != NULL && *running != '\0' ? running : NULL);
   _lodge_machine_set_started_at (machine, lodge_machine1_get_started_at (self->proxy));
   _lodge_machine_set_has_window (machine, lodge_machine1_get_has_window (self->proxy));
   if (state->value != LODGE_MACHINE_STATE_OFF)
@@ -619,6 +625,80 @@ lbmc_change_medium (LodgeMachine *machine, const char *device_id, const char *pa
   g_task_run_in_thread (task, lbmc_medium_thread);
 }
 
+/* --- Settings ------------------------------------------------------------------------------------------------------------------ */
+
+static void
+lbmc_configure_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  const char *path = lodge_machine_get_path (source);
+  LodgeBundle *bundle = NULL;
+  GError *error = NULL;
+  g_autofd int lock_fd = lodge_bundle_lock (path, &error);
+
+  if (lock_fd >= 0)
+    bundle = lodge_bundle_apply (path, data, &error);
+  if (bundle != NULL)
+    g_task_return_pointer (task, bundle, (GDestroyNotify) lodge_bundle_free);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+lbmc_on_configured_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  LodgeBundleMachine *self = LODGE_BUNDLE_MACHINE (object);
+  g_autoptr (GTask) verb = user_data;
+  GError *error = NULL;
+  g_autoptr (LodgeBundle) bundle = g_task_propagate_pointer (G_TASK (result), &error);
+
+  if (bundle == NULL)
+    {
+      g_task_return_error (verb, error);
+      return;
+    }
+  lodge_bundle_machine_take_bundle (self, g_steal_pointer (&bundle), NULL);
+  g_task_return_boolean (verb, TRUE);
+}
+
+static void
+lbmc_on_configured_on_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  LodgeBundleMachine *self = LODGE_BUNDLE_MACHINE (object);
+  g_autoptr (GTask) verb = user_data;
+  GError *error = NULL;
+
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      g_task_return_error (verb, error);
+      return;
+    }
+  {
+    /* What the process wrote: small, and our own. */
+    g_autoptr (LodgeBundle) bundle = lodge_bundle_load (lodge_machine_get_path (LODGE_MACHINE (self)), NULL);
+
+    if (bundle != NULL)
+      lodge_bundle_machine_take_bundle (self, g_steal_pointer (&bundle), NULL);
+  }
+  g_task_return_boolean (verb, TRUE);
+}
+
+static void
+lbmc_configure (LodgeMachine *machine, GVariant *changes, GTask *verb)
+{
+  LodgeBundleMachine *self = LODGE_BUNDLE_MACHINE (machine);
+  g_autoptr (GTask) task = NULL;
+
+  if (self->proxy != NULL)
+    {
+      task = g_task_new (self, NULL, lbmc_on_configured_on_cb, g_object_ref (verb));
+      lbmc_call (self, "Configure", g_variant_new ("(@a(sss))", changes), LBMC_CALL_TIMEOUT_MS, NULL, task);
+      return;
+    }
+  task = g_task_new (self, NULL, lbmc_on_configured_cb, g_object_ref (verb));
+  g_task_set_task_data (task, g_variant_ref (changes), (GDestroyNotify) g_variant_unref);
+  g_task_run_in_thread (task, lbmc_configure_thread);
+}
+
 /* --- The screen, keys, serial ports ---------------------------------------------------------------------------------------------- */
 
 /* The picture in a memory file of another process: sizes are checked, the file is copied. */
@@ -903,6 +983,7 @@ lodge_bundle_machine_class_init (LodgeBundleMachineClass *klass)
   object_class->finalize = lbmc_finalize;
   machine_class->act = lbmc_act;
   machine_class->change_medium = lbmc_change_medium;
+  machine_class->configure = lbmc_configure;
   machine_class->screenshot = lbmc_screenshot;
   machine_class->send_keys = lbmc_send_keys;
   machine_class->type_text = lbmc_type_text;

@@ -308,15 +308,16 @@ lodge_bundle_save (LodgeBundle *self, GError **error)
   return TRUE;
 }
 
+static GMutex lbun_order; /* who reads a machine.conf to write it */
+
 gboolean
 lodge_bundle_edit (const char *path, const char *group, const char *key, const char *value, GError **error)
 {
-  static GMutex order;
   g_autoptr (LodgeBundle) bundle = NULL;
   g_autofree char *before = NULL;
   gboolean ok = FALSE;
 
-  g_mutex_lock (&order);
+  g_mutex_lock (&lbun_order);
   bundle = lodge_bundle_load (path, error);
   if (bundle != NULL)
     {
@@ -325,8 +326,75 @@ lodge_bundle_edit (const char *path, const char *group, const char *key, const c
         lodge_bundle_set_value (bundle, group, key, value);
       ok = g_strcmp0 (before, value) == 0 || lodge_bundle_save (bundle, error);
     }
-  g_mutex_unlock (&order);
+  g_mutex_unlock (&lbun_order);
   return ok;
+}
+
+/* One change, judged by the tables. */
+static gboolean
+lbun_apply_change (LodgeBundle *self, const char *group, const char *key, const char *value, GError **error)
+{
+  gboolean is_plain = g_str_equal (group, "machine") || g_str_equal (group, "kernel");
+  g_autofree char *class_name = NULL;
+
+  if (*group == '\0' || strpbrk (group, "[]\n") != NULL || !g_utf8_validate (group, -1, NULL) || !g_utf8_validate (value, -1, NULL))
+    {
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_INVALID, _ ("“%s.%s” is not a setting."), group, key);
+      return FALSE;
+    }
+  if (*key == '\0')
+    {
+      if (!is_plain && g_key_file_has_key (self->file, group, "class", NULL))
+        return g_key_file_remove_group (self->file, group, NULL);
+      g_set_error (error, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("The machine has no device “%s”."), group);
+      return FALSE;
+    }
+  if (!is_plain)
+    class_name = g_str_equal (key, "class") ? g_strdup (value) : lodge_bundle_dup_value (self, group, "class");
+  if (!lodge_bundle_setting_check (group, class_name, key, *value != '\0' ? value : NULL, error))
+    return FALSE;
+  lodge_bundle_set_value (self, group, key, *value != '\0' ? value : NULL);
+  return TRUE;
+}
+
+LodgeBundle *
+lodge_bundle_apply (const char *path, GVariant *changes, GError **error)
+{
+  g_autoptr (LodgeBundle) bundle = NULL;
+  g_autoptr (GError) local = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  const char *group, *key, *value;
+  GVariantIter iter;
+  gboolean ok;
+
+  g_mutex_lock (&lbun_order);
+  bundle = lodge_bundle_load (path, &local);
+  ok = bundle != NULL;
+  if (ok)
+    before = lodge_bundle_dup_text (bundle);
+  g_variant_iter_init (&iter, changes);
+  while (ok && g_variant_iter_next (&iter, "(&s&s&s)", &group, &key, &value))
+    ok = lbun_apply_change (bundle, group, key, value, &local);
+  if (ok && !lbun_check (bundle, &local))
+    {
+      g_autofree char *details = NULL;
+      g_autofree char *sentence = lodge_error_split (local->message, &details);
+
+      ok = FALSE;
+      g_clear_error (&local);
+      local = g_error_new (LODGE_ERROR, LODGE_ERROR_INVALID, "%s\n%s", _ ("The machine's settings would be wrong."), details);
+    }
+  if (ok)
+    {
+      after = lodge_bundle_dup_text (bundle);
+      ok = g_str_equal (before, after) || lodge_bundle_save (bundle, &local);
+    }
+  g_mutex_unlock (&lbun_order);
+  if (ok)
+    return g_steal_pointer (&bundle);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return NULL;
 }
 
 int
@@ -438,6 +506,12 @@ lodge_bundle_set_value (LodgeBundle *self, const char *group, const char *key, c
     g_key_file_set_string (self->file, group, key, value);
   else
     g_key_file_remove_key (self->file, group, key, NULL);
+}
+
+char *
+lodge_bundle_dup_text (LodgeBundle *self)
+{
+  return g_key_file_to_data (self->file, NULL, NULL);
 }
 
 char *

@@ -52,6 +52,18 @@ gboolean lodge_bundle_save (LodgeBundle *self, GError **error);
 gboolean lodge_bundle_edit (const char *path, const char *group, const char *key, const char *value, GError **error);
 
 /**
+ * lodge_bundle_apply:
+ * @changes: of type a(sss): group, key and value, in this order. An empty value removes the key; an empty key removes the group. A
+ *   device begins with its key "class".
+ * Changes the machine.conf in @path, all of it or nothing; a content that is the same is not written again. Takes turns as
+ * lodge_bundle_edit(), with the same duty to hold the lock.
+ * Errors: LODGE_ERROR_INVALID what is wrong with a change, or with the whole that comes of them; else as lodge_bundle_load() and
+ *   lodge_bundle_save().
+ * Returns: (transfer full): the content as it is now.
+ */
+LodgeBundle *lodge_bundle_apply (const char *path, GVariant *changes, GError **error);
+
+/**
  * lodge_bundle_lock:
  * Takes the lock of the bundle that whoever runs or changes the machine holds. Closing the descriptor releases it.
  * Errors: LODGE_ERROR_BUSY somebody else has it; LODGE_ERROR_FAILED.
@@ -77,6 +89,9 @@ char *lodge_bundle_dup_value (LodgeBundle *self, const char *group, const char *
 void lodge_bundle_set_value (LodgeBundle *self, const char *group, const char *key, const char *value);
 /** lodge_bundle_dup_keys: Returns: (transfer full): the keys of a group that exists. */
 char **lodge_bundle_dup_keys (LodgeBundle *self, const char *group);
+
+/** lodge_bundle_dup_text: Returns: (transfer full): the whole content as it stands in the file. */
+char *lodge_bundle_dup_text (LodgeBundle *self);
 
 /**
  * lodge_bundle_find_device:

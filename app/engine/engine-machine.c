@@ -8,6 +8,7 @@
  */
 #include "engine/engine-machine.h"
 
+#include "engine/device-catalog.h"
 #include "engine/engine-console.h"
 #include "engine/surface-picture.h"
 #include "model/keys.h"
@@ -71,6 +72,7 @@ leng_take_bundle (LodgeEngineMachine *self, LodgeBundle *bundle)
   g_autofree char *drive = lodge_bundle_find_device (bundle, "sata-cd");
   g_autofree char *serial = lodge_bundle_find_device (bundle, "serial");
   g_autofree char *medium = drive != NULL ? lodge_bundle_dup_medium (bundle, drive) : NULL;
+  g_autofree char *settings = lodge_bundle_dup_text (bundle);
   LodgeCapabilities capabilities = LODGE_CAPABILITY_KEYBOARD;
 
   capabilities |= display != NULL ? LODGE_CAPABILITY_SCREENSHOT : 0;
@@ -88,6 +90,7 @@ leng_take_bundle (LodgeEngineMachine *self, LodgeBundle *bundle)
   _lodge_machine_set_memory_mib (machine, lodge_bundle_get_memory_mib (bundle));
   _lodge_machine_set_cpus (machine, lodge_bundle_get_cpus (bundle));
   _lodge_machine_set_capabilities (machine, capabilities);
+  _lodge_machine_set_settings (machine, settings);
   _lodge_machine_set_medium (machine, medium);
 }
 
@@ -280,6 +283,7 @@ leng_on_vm_freed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   for (guint i = 0; i < media->len; i++)
     _lodge_machine_return_off (LODGE_MACHINE (self), media->pdata[i]);
   _lodge_machine_set_started_at (LODGE_MACHINE (self), 0);
+  _lodge_machine_set_running_settings (LODGE_MACHINE (self), NULL);
   _lodge_machine_set_state (LODGE_MACHINE (self), LODGE_MACHINE_STATE_OFF, self->off_reason, NULL);
   leng_settle (self, LODGE_MACHINE_STATE_OFF, FALSE);
 }
@@ -317,6 +321,17 @@ leng_store_free (gpointer data)
   g_free (store);
 }
 
+/* What machine.conf says after a change that did not come by configure. */
+static void
+leng_reload_settings (LodgeEngineMachine *self)
+{
+  g_autoptr (LodgeBundle) bundle = lodge_bundle_load (lodge_machine_get_path (LODGE_MACHINE (self)), NULL);
+  g_autofree char *settings = bundle != NULL ? lodge_bundle_dup_text (bundle) : NULL;
+
+  if (settings != NULL)
+    _lodge_machine_set_settings (LODGE_MACHINE (self), settings);
+}
+
 static void
 leng_store_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -337,6 +352,7 @@ leng_on_medium_stored_cb (GObject *object, GAsyncResult *result, gpointer user_d
 
   if (g_task_propagate_boolean (G_TASK (result), &error))
     {
+      leng_reload_settings (LODGE_ENGINE_MACHINE (object));
       if (verb != NULL)
         g_task_return_boolean (verb, TRUE);
     }
@@ -421,6 +437,143 @@ leng_change_medium (LodgeMachine *machine, const char *device_id, const char *pa
       g_ptr_array_add (self->media, g_object_ref (task));
       vmm_machine_change_medium (self->vm, device, wish->medium, force, leng_on_vm_medium_done_cb, task);
     }
+}
+
+/* --- Settings ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+  GTask *verb; /* (owned) */
+  char *path;
+  GVariant *changes;
+  GPtrArray *media; /* LengStore: changes of medium that the engine carries out, done after the others, last one first */
+} LengConfigure;
+
+static void
+leng_configure_free (LengConfigure *wish)
+{
+  g_object_unref (wish->verb);
+  g_free (wish->path);
+  g_variant_unref (wish->changes);
+  g_ptr_array_unref (wish->media);
+  g_free (wish);
+}
+
+static void leng_configure_next (LodgeEngineMachine *self, LengConfigure *wish);
+
+static void
+leng_configure_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  LengConfigure *wish = data;
+  GError *error = NULL;
+  LodgeBundle *bundle = lodge_bundle_apply (wish->path, wish->changes, &error);
+
+  if (bundle != NULL)
+    g_task_return_pointer (task, bundle, (GDestroyNotify) lodge_bundle_free);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+leng_on_configured_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (object);
+  LengConfigure *wish = user_data;
+  GError *error = NULL;
+  g_autoptr (LodgeBundle) bundle = g_task_propagate_pointer (G_TASK (result), &error);
+  g_autofree char *settings = NULL;
+
+  if (bundle == NULL)
+    {
+      g_task_return_error (wish->verb, error);
+      leng_configure_free (wish);
+      return;
+    }
+  settings = lodge_bundle_dup_text (bundle);
+  _lodge_machine_set_settings (LODGE_MACHINE (self), settings);
+  if (self->vm == NULL && !self->starting)
+    leng_take_bundle (self, g_steal_pointer (&bundle));
+  leng_configure_next (self, wish);
+}
+
+static void
+leng_on_configured_medium_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  LengConfigure *wish = user_data;
+  GError *error = NULL;
+
+  if (lodge_machine_change_medium_finish (LODGE_MACHINE (object), result, &error))
+    leng_configure_next (LODGE_ENGINE_MACHINE (object), wish);
+  else
+    {
+      g_task_return_error (wish->verb, error);
+      leng_configure_free (wish);
+    }
+}
+
+static void
+leng_configure_next (LodgeEngineMachine *self, LengConfigure *wish)
+{
+  LengStore *medium;
+
+  if (wish->media->len == 0)
+    {
+      g_task_return_boolean (wish->verb, TRUE);
+      leng_configure_free (wish);
+      return;
+    }
+  medium = wish->media->pdata[wish->media->len - 1];
+  lodge_machine_change_medium_async (LODGE_MACHINE (self), medium->device_id, medium->medium, FALSE, NULL,
+                                     leng_on_configured_medium_cb, wish);
+  g_ptr_array_set_size (wish->media, (int) wish->media->len - 1);
+}
+
+static void
+leng_configure (LodgeMachine *machine, GVariant *changes, GTask *verb)
+{
+  LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (machine);
+  gboolean is_on = self->vm != NULL || self->starting;
+  GVariantBuilder rest = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(sss)"));
+  LengConfigure *wish = g_new0 (LengConfigure, 1);
+  const char *group, *key, *value;
+  g_autoptr (GTask) task = NULL;
+  gboolean names_it = FALSE;
+  GVariantIter iter;
+
+  wish->verb = g_object_ref (verb);
+  wish->path = g_strdup (lodge_machine_get_path (machine));
+  wish->media = g_ptr_array_new_with_free_func (leng_store_free);
+  g_variant_iter_init (&iter, changes);
+  while (g_variant_iter_next (&iter, "(&s&s&s)", &group, &key, &value))
+    {
+      g_autofree char *class_name = is_on && g_str_equal (key, "image") ? lodge_bundle_dup_value (self->bundle, group, "class")
+                                                                        : NULL;
+      const LodgeDeviceInfo *info = class_name != NULL ? lodge_device_catalog_find (class_name) : NULL;
+      const LodgeSettingInfo *setting = info != NULL ? lodge_device_info_find (info, key) : NULL;
+
+      names_it |= g_str_equal (group, "machine") && g_str_equal (key, "uuid");
+      if (setting != NULL && setting->live)
+        {
+          LengStore *medium = g_new0 (LengStore, 1);
+
+          medium->device_id = g_strdup (group);
+          medium->medium = *value != '\0' ? g_canonicalize_filename (value, wish->path) : NULL;
+          g_ptr_array_insert (wish->media, 0, medium);
+        }
+      else
+        g_variant_builder_add (&rest, "(sss)", group, key, value);
+    }
+  wish->changes = g_variant_ref_sink (g_variant_builder_end (&rest));
+  if (names_it && is_on)
+    {
+      /* The socket has its name, and the manager looks for it by that. */
+      g_task_return_new_error (verb, LODGE_ERROR, LODGE_ERROR_RUNNING,
+                               _ ("The identifier of “%s” can change only while it is off."), lodge_machine_get_name (machine));
+      leng_configure_free (wish);
+      return;
+    }
+  task = g_task_new (self, NULL, leng_on_configured_cb, wish);
+  g_task_set_task_data (task, wish, NULL);
+  g_task_run_in_thread (task, leng_configure_thread);
 }
 
 /* --- Events -------------------------------------------------------------------------------------------------------------------- */
@@ -592,6 +745,7 @@ leng_on_vm_made_cb (GObject *object, GAsyncResult *result, gpointer user_data)
     }
   self->vm = vm;
   leng_take_bundle (self, g_steal_pointer (&start->bundle));
+  _lodge_machine_set_running_settings (LODGE_MACHINE (self), lodge_machine_get_settings (LODGE_MACHINE (self)));
   leng_await (self, LODGE_VERB_START, verb);
   if (self->stop_wanted)
     {
@@ -969,6 +1123,7 @@ lodge_engine_machine_class_init (LodgeEngineMachineClass *klass)
   object_class->finalize = leng_finalize;
   machine_class->act = leng_act;
   machine_class->change_medium = leng_change_medium;
+  machine_class->configure = leng_configure;
   machine_class->screenshot = leng_screenshot;
   machine_class->send_keys = leng_send_keys;
   machine_class->type_text = leng_type_text;

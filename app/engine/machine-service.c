@@ -228,6 +228,25 @@ lsrv_on_eject_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, co
   return G_DBUS_METHOD_INVOCATION_HANDLED;
 }
 
+static void
+lsrv_on_configured_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  GDBusMethodInvocation *invocation = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (lodge_machine_configure_finish (LODGE_MACHINE (object), result, &error))
+    g_dbus_method_invocation_return_value (invocation, NULL);
+  else
+    g_dbus_method_invocation_return_gerror (invocation, error);
+}
+
+static gboolean
+lsrv_on_configure_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, GVariant *changes, LodgeMachineService *self)
+{
+  lodge_machine_configure_async (lsrv_machine (self), changes, NULL, lsrv_on_configured_cb, invocation);
+  return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
 /* A memory file with @bytes in it; -1 on error. */
 static int
 lsrv_memfd_from_bytes (GBytes *bytes)
@@ -405,6 +424,7 @@ lsrv_update_skeleton (LodgeMachineService *self)
   g_autoptr (GEnumClass) reasons = g_type_class_ref (LODGE_TYPE_REASON);
   const char *message = lodge_machine_get_message (machine);
   const char *medium = lodge_machine_get_medium (machine);
+  const char *running = lodge_machine_get_running_settings (machine);
 
   g_object_freeze_notify (G_OBJECT (self->skeleton));
   lodge_machine1_set_name (self->skeleton, lodge_machine_get_name (machine));
@@ -412,6 +432,7 @@ lsrv_update_skeleton (LodgeMachineService *self)
   lodge_machine1_set_reason (self->skeleton, g_enum_get_value (reasons, (int) lodge_machine_get_reason (machine))->value_nick);
   lodge_machine1_set_message (self->skeleton, message != NULL ? message : "");
   lodge_machine1_set_medium (self->skeleton, medium != NULL ? medium : "");
+  lodge_machine1_set_running_settings (self->skeleton, running != NULL ? running : "");
   lodge_machine1_set_started_at (self->skeleton, lodge_machine_get_started_at (machine));
   lodge_machine1_set_has_window (self->skeleton, lodge_machine_get_has_window (machine));
   g_object_thaw_notify (G_OBJECT (self->skeleton));
@@ -606,6 +627,7 @@ lodge_machine_service_new (const char *bundle_path, GError **error)
   g_signal_connect_object (skeleton, "handle-show-window", G_CALLBACK (lsrv_on_show_window_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-insert", G_CALLBACK (lsrv_on_insert_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-eject", G_CALLBACK (lsrv_on_eject_cb), self, G_CONNECT_DEFAULT);
+  g_signal_connect_object (skeleton, "handle-configure", G_CALLBACK (lsrv_on_configure_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-screenshot", G_CALLBACK (lsrv_on_screenshot_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-thumbnail", G_CALLBACK (lsrv_on_thumbnail_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-text", G_CALLBACK (lsrv_on_text_cb), self, G_CONNECT_DEFAULT);

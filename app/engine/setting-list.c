@@ -2,38 +2,19 @@
 /* The engine's setting tables as text. */
 #include "engine/setting-list.h"
 
-#include <glib/gi18n.h>
-#include <vmm.h>
-
-static char *
-lsel_dup_values (const VmmSetting *setting)
-{
-  switch (setting->type)
-    {
-    case VMM_SETTING_INT:
-      return g_strdup_printf ("%" G_GINT64_FORMAT "…%" G_GINT64_FORMAT, setting->min, setting->max);
-    case VMM_SETTING_BOOL:
-      return g_strdup ("true|false");
-    case VMM_SETTING_ENUM:
-      return g_strjoinv ("|", (char **) setting->choices);
-    case VMM_SETTING_PATH:
-      return g_strdup (_ ("FILE"));
-    case VMM_SETTING_STRING:
-    default:
-      return g_strdup (_ ("TEXT"));
-    }
-}
+#include "engine/device-catalog.h"
 
 static void
-lsel_append (GString *text, const char *title, const char *summary, const VmmSetting *settings)
+lsel_append (GString *text, const char *title, const char *summary, const LodgeDeviceInfo *info)
 {
-  g_string_append_printf (text, "\n  %s%s%s\n", title, summary != NULL ? "  " : "", summary != NULL ? _ (summary) : "");
-  for (const VmmSetting *setting = settings; setting != NULL && setting->key != NULL; setting++)
+  g_string_append_printf (text, "\n  %s%s%s\n", title, summary != NULL ? "  " : "", summary != NULL ? summary : "");
+  for (guint i = 0; i < info->n_settings; i++)
     {
-      g_autofree char *values = lsel_dup_values (setting);
+      const LodgeSettingInfo *setting = &info->settings[i];
+      g_autofree char *values = lodge_setting_info_dup_values (setting);
       g_autofree char *left = g_strdup_printf ("%s=%s", setting->key, values);
 
-      g_string_append_printf (text, "    %s%*s  %s", left, (int) MAX (0, 28 - g_utf8_strlen (left, -1)), "", _ (setting->summary));
+      g_string_append_printf (text, "    %s%*s  %s", left, (int) MAX (0, 28 - g_utf8_strlen (left, -1)), "", setting->summary);
       if (setting->fallback != NULL)
         g_string_append_printf (text, " [%s]", setting->fallback);
       g_string_append_c (text, '\n');
@@ -41,18 +22,29 @@ lsel_append (GString *text, const char *title, const char *summary, const VmmSet
 }
 
 char *
+lodge_setting_list_dup_devices (void)
+{
+  GString *text = g_string_new (NULL);
+  guint n;
+  const LodgeDeviceInfo *const *devices = lodge_device_catalog_list (&n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *title = g_strconcat ("class=", devices[i]->name, NULL);
+
+      lsel_append (text, title, devices[i]->summary, devices[i]);
+    }
+  return g_string_free (text, FALSE);
+}
+
+char *
 lodge_setting_list_dup_text (void)
 {
   GString *text = g_string_new (NULL);
+  g_autofree char *devices = lodge_setting_list_dup_devices ();
 
-  lsel_append (text, "machine", NULL, vmm_machine_settings ());
-  lsel_append (text, "kernel", NULL, vmm_kernel_settings ());
-  for (const VmmClassInfo *info = vmm_class_list (); info->name != NULL; info++)
-    {
-      g_autofree char *title = g_strconcat ("class=", info->name, NULL);
-
-      if (info->user_creatable)
-        lsel_append (text, title, info->summary, info->settings);
-    }
+  lsel_append (text, "machine", NULL, lodge_device_catalog_get_machine ());
+  lsel_append (text, "kernel", NULL, lodge_device_catalog_get_kernel ());
+  g_string_append (text, devices);
   return g_string_free (text, FALSE);
 }

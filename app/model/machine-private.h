@@ -19,6 +19,8 @@ void _lodge_machine_set_started_at (LodgeMachine *self, gint64 started_at);
 void _lodge_machine_set_has_window (LodgeMachine *self, gboolean has_window);
 void _lodge_machine_set_thumbnail (LodgeMachine *self, LodgePicture *thumbnail);
 void _lodge_machine_set_console (LodgeMachine *self, LodgeConsole *console);
+void _lodge_machine_set_settings (LodgeMachine *self, const char *text);
+void _lodge_machine_set_running_settings (LodgeMachine *self, const char *text);
 void _lodge_machine_emit_was_reset (LodgeMachine *self);
 
 /** _lodge_machine_get_watched: Returns: %TRUE while somebody watches the thumbnail. */

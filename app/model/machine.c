@@ -7,7 +7,7 @@
 #include <glib/gi18n.h>
 
 typedef struct {
-  char *name, *uuid, *path, *os_id, *message, *medium;
+  char *name, *uuid, *path, *os_id, *message, *medium, *settings, *running_settings;
   LodgeMachineState state;
   LodgeReason reason;
   LodgeCapabilities capabilities;
@@ -36,6 +36,8 @@ enum {
   PROP_HAS_WINDOW,
   PROP_THUMBNAIL,
   PROP_CONSOLE,
+  PROP_SETTINGS,
+  PROP_RUNNING_SETTINGS,
   N_PROPS
 };
 static GParamSpec *lmac_props[N_PROPS];
@@ -121,6 +123,8 @@ LMAC_STRING (uuid, PROP_UUID)
 LMAC_STRING (path, PROP_PATH)
 LMAC_STRING (os_id, PROP_OS_ID)
 LMAC_STRING (medium, PROP_MEDIUM)
+LMAC_STRING (settings, PROP_SETTINGS)
+LMAC_STRING (running_settings, PROP_RUNNING_SETTINGS)
 LMAC_PLAIN (LodgeCapabilities, capabilities, PROP_CAPABILITIES)
 LMAC_PLAIN (guint, memory_mib, PROP_MEMORY_MIB)
 LMAC_PLAIN (guint, cpus, PROP_CPUS)
@@ -350,6 +354,28 @@ lodge_machine_change_medium_finish (LodgeMachine *self, GAsyncResult *result, GE
 }
 
 void
+lodge_machine_configure_async (LodgeMachine *self, GVariant *changes, GCancellable *cancellable, GAsyncReadyCallback callback,
+                               gpointer user_data)
+{
+  g_autoptr (GTask) task = lmac_task_new (self, lodge_machine_configure_async, cancellable, callback, user_data);
+  g_autoptr (GVariant) owned = g_variant_ref_sink (changes);
+
+  if (LODGE_MACHINE_GET_CLASS (self)->configure == NULL)
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("The settings of “%s” cannot be changed from here."),
+                             LMAC_PRIV (self)->name);
+  else if (LMAC_PRIV (self)->state == LODGE_MACHINE_STATE_BROKEN)
+    _lodge_machine_return_verb_error (self, LODGE_VERB_START, task);
+  else
+    LODGE_MACHINE_GET_CLASS (self)->configure (self, owned, task);
+}
+
+gboolean
+lodge_machine_configure_finish (LodgeMachine *self, GAsyncResult *result, GError **error)
+{
+  return lmac_finish (self, result, lodge_machine_configure_async, error);
+}
+
+void
 lodge_machine_screenshot_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr (GTask) task = lmac_task_new (self, lodge_machine_screenshot_async, cancellable, callback, user_data);
@@ -511,6 +537,12 @@ lmac_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_CONSOLE:
       g_value_set_object (value, priv->console);
       break;
+    case PROP_SETTINGS:
+      g_value_set_string (value, priv->settings);
+      break;
+    case PROP_RUNNING_SETTINGS:
+      g_value_set_string (value, priv->running_settings);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -528,6 +560,8 @@ lmac_finalize (GObject *object)
   g_free (priv->message);
   g_free (priv->medium);
   g_clear_pointer (&priv->thumbnail, lodge_picture_unref);
+  g_free (priv->settings);
+  g_free (priv->running_settings);
   g_clear_object (&priv->console);
   G_OBJECT_CLASS (lodge_machine_parent_class)->finalize (object);
 }
@@ -556,6 +590,8 @@ lodge_machine_class_init (LodgeMachineClass *klass)
   lmac_props[PROP_HAS_WINDOW] = g_param_spec_boolean ("has-window", NULL, NULL, FALSE, flags);
   lmac_props[PROP_THUMBNAIL] = g_param_spec_boxed ("thumbnail", NULL, NULL, LODGE_TYPE_PICTURE, flags);
   lmac_props[PROP_CONSOLE] = g_param_spec_object ("console", NULL, NULL, LODGE_TYPE_CONSOLE, flags);
+  lmac_props[PROP_SETTINGS] = g_param_spec_string ("settings", NULL, NULL, NULL, flags);
+  lmac_props[PROP_RUNNING_SETTINGS] = g_param_spec_string ("running-settings", NULL, NULL, NULL, flags);
   g_object_class_install_properties (object_class, N_PROPS, lmac_props);
   lmac_signals[SIGNAL_WAS_RESET] = g_signal_new ("was-reset", LODGE_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                                  G_TYPE_NONE, 0);

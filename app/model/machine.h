@@ -108,6 +108,8 @@ G_DECLARE_DERIVABLE_TYPE (LodgeMachine, lodge_machine, LODGE, MACHINE, GObject)
  *   "started-at" int64: seconds since 1970, 0 if it does not run; "has-window" boolean;
  *   "thumbnail" LodgePicture (%NULL: never seen): a small RGB888 picture of the screen, live while somebody keeps
  *   lodge_machine_watch_thumbnail() on, else the last one seen;
+ *   "settings" string: the text of its machine.conf (%NULL: none, or it cannot be understood); "running-settings" string: the text
+ *   that it was started with, as long as it is on (%NULL: it is off, or its process does not tell);
  *   "console" LodgeConsole: only where the machine runs in this very process (or its console is reached from here), while it
  *   runs or has failed; else %NULL.
  * Signals: "was-reset" (LodgeMachine *).
@@ -124,7 +126,8 @@ struct _LodgeMachineClass {
   void (*read_text) (LodgeMachine *self, GTask *task);                                             /* -> char * */
   void (*attach_serial) (LodgeMachine *self, const char *device_id, gboolean replay, GTask *task); /* -> GSocketConnection */
   void (*watch_thumbnail) (LodgeMachine *self, gboolean on);
-  gpointer padding[8];
+  void (*configure) (LodgeMachine *self, GVariant *changes, GTask *task);
+  gpointer padding[7];
 };
 
 const char *lodge_machine_get_name (LodgeMachine *self);
@@ -143,6 +146,8 @@ gint64 lodge_machine_get_started_at (LodgeMachine *self);
 gboolean lodge_machine_get_has_window (LodgeMachine *self);
 LodgePicture *lodge_machine_get_thumbnail (LodgeMachine *self);
 LodgeConsole *lodge_machine_get_console (LodgeMachine *self);
+const char *lodge_machine_get_settings (LodgeMachine *self);
+const char *lodge_machine_get_running_settings (LodgeMachine *self);
 
 /** lodge_machine_is_on: Returns: %TRUE for STARTING, RUNNING, PAUSED and FAILED: there is something to force off. */
 gboolean lodge_machine_is_on (LodgeMachine *self);
@@ -179,6 +184,17 @@ gboolean lodge_machine_act_finish (LodgeMachine *self, GAsyncResult *result, GEr
 void lodge_machine_change_medium_async (LodgeMachine *self, const char *device_id, const char *path, gboolean force,
                                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 gboolean lodge_machine_change_medium_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
+
+/**
+ * lodge_machine_configure_async:
+ * @changes: of type a(sss), floating is taken: as lodge_bundle_apply()
+ * Changes machine.conf, all or nothing. A machine that is on takes over at once what may change while it runs, the rest when it is
+ * started again: LodgeHardware tells which.
+ * Errors: LODGE_ERROR_INVALID saying what is allowed; LODGE_ERROR_RUNNING it must be off for that; LODGE_ERROR_BUSY, _NO_SPACE, _FAILED.
+ */
+void lodge_machine_configure_async (LodgeMachine *self, GVariant *changes, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer user_data);
+gboolean lodge_machine_configure_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 
 /** lodge_machine_screenshot_async: Errors: LODGE_ERROR_NOT_RUNNING; LODGE_ERROR_UNSUPPORTED without a screen. */
 void lodge_machine_screenshot_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,

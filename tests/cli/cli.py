@@ -16,7 +16,8 @@ import time
 import traceback
 
 LODGE, ECHO = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-COMMANDS = ("create list show start stop pause resume reset delete insert eject screenshot type key text console host").split()
+COMMANDS = ("create list show start stop pause resume reset set delete insert eject screenshot type key text console host").split()
+FAMILIES = {"device": ["list", "add", "remove"]}
 SLOW = 200  # seconds that a busy host may need for what takes one
 
 
@@ -136,6 +137,14 @@ def usage_help_for_each_command(place):
         shown = place.ok(command, "--help")
         assert shown.startswith(f"Usage: lodge {command}"), shown
         assert place.ok("help", command) == shown
+    for family, members in FAMILIES.items():
+        shown = place.ok(family, "--help")
+        assert shown.startswith(f"Usage: lodge {family} COMMAND") and place.ok("help", family) == shown, shown
+        for member in members:
+            assert re.search(rf"^  {family} {member}\b", text, re.M) and re.search(rf"^  {family} {member}\b", shown, re.M), member
+            more = place.ok(family, member, "--help")
+            assert more.startswith(f"Usage: lodge {family} {member}") and place.ok("help", family, member) == more, more
+    assert "class=sata-disk" in place.ok("device", "add", "--help")
     assert "--iso FILE" in place.ok("create", "--help")
     assert "class=sata-disk" in place.ok("create", "--help")
 
@@ -144,7 +153,11 @@ def usage_wrong_calls_exit_2(place):
     for args in (["bogus"], ["show"], ["show", "a", "b"], ["list", "--bogus"], ["create", "x", "--memory"], ["list", "--json=1"],
                  ["create", "x", "--iso", "a", "--iso", "b"], ["create", "x", "--initrd", "a"], ["create", "x", "--link"],
                  ["create", "x", "--disk", "lots"], ["create", "x", "--disk", "-1"], ["create", "x", "--cpus", "two"],
-                 ["create", "x", "--set", "nonsense"], ["stop", "x", "--timeout", "5"], ["help", "bogus"]):
+                 ["create", "x", "--set", "nonsense"], ["stop", "x", "--timeout", "5"], ["help", "bogus"], ["device"],
+                 ["device", "bogus"], ["help", "device", "bogus"], ["device", "add", "x"], ["device", "add", "x", "serial", "port"],
+                 ["device", "add", "x", "sata-disk", "--size", "much"], ["device", "add", "x", "sata-disk", "image=a", "--size", "1G"],
+                 ["device", "remove", "x"], ["set", "x"], ["set", "x", "disk0"], ["set", "x", "disk0=1"], ["set", "x", ".a=1"],
+                 ["set", "x", "disk0.=1"]):
         place.fails(*args, status=2)
 
 
@@ -290,6 +303,53 @@ def insert_and_eject_while_off(place):
     assert place.show("m")["medium"] is None
 
 
+def set_all_or_nothing(place):
+    place.ok("create", "one", "--disk", "1G", "--memory", "64")
+    assert place.ok("set", "one", "machine.memory=128", "disk0.cache=direct", "machine.notes=a = b", "extra0.class=serial",
+                    "extra0.port=com2") == ""
+    shown = place.show("one")
+    assert shown["memory_mib"] == 128 and shown["settings"]["disk0"]["cache"] == "direct", shown
+    assert shown["settings"]["machine"]["notes"] == "a = b" and shown["settings"]["extra0"]["port"] == "com2", shown
+    place.ok("set", "one", "disk0.cache=")
+    assert "cache" not in place.show("one")["settings"]["disk0"]
+    iso = place.write("a.iso", b"x")
+    place.ok("set", "one", "cdrom0.image=a.iso")
+    assert place.show("one")["settings"]["cdrom0"]["image"] == iso  # found from here
+    for args, says in ((["machine.memory=0"], "memory"), (["machine.memory=96", "disk0.port=6"], "port"), (["disk0.bogus=1"], "bogus"),
+                       (["new0.key=1"], "new0"), (["new0.class=bogus"], "bogus"), (["disk0.image="], "image"), (["machine.uuid=x"], "uuid"),
+                       (["window.close=ask"], "window"), (["machine.name="], "name"), (["a]b.class=serial"], "a]b")):
+        place.fails("set", "one", *args, says=says)
+    place.fails("set", "nobody", "machine.memory=64", says="nobody")
+
+
+def devices_come_and_go(place):
+    place.ok("create", "one", "--disk", "0", "--memory", "64")
+    ids = lambda: [d["id"] for d in json.loads(place.ok("device", "list", "one", "--json"))]
+    before = ids()
+    assert place.ok("device", "add", "one", "serial", "port=com2") == "serial1\n"
+    assert place.ok("device", "add", "one", "sata-disk", "--size", "1G", "--id", "data") == "data\n"
+    assert ids() == before + ["serial1", "data"]
+    data = next(d for d in json.loads(place.ok("device", "list", "one", "--json")) if d["id"] == "data")
+    assert data["class"] == "sata-disk" and data["state"] == "same" and data["settings"]["image"] == "data.qcow2", data
+    assert data["settings"]["format"] == "qcow2" and data["settings"]["cache"] == "writeback", data
+    image = os.path.join(place.show("one")["path"], "data.qcow2")
+    with open(image, "rb") as f:
+        head = f.read(32)
+    assert head[:4] == b"QFI\xfb" and int.from_bytes(head[24:32], "big") == 1 << 30, head
+    assert re.search(r"^data +sata-disk ", place.ok("device", "list", "one"), re.M)
+    place.ok("device", "remove", "one", "data")
+    assert ids() == before + ["serial1"] and os.path.exists(image)
+    raw = place.write("raw.img", bytes(1 << 20))
+    place.ok("device", "add", "one", "sata-disk", "image=raw.img", "--id", "again")
+    assert place.show("one")["settings"]["again"] == {"class": "sata-disk", "image": raw, "format": "raw"}
+    for args, says in ((["bogus"], "bogus"), (["i8042"], "i8042"), (["sata-disk"], "image"), (["serial", "port=com9"], "com9"),
+                       (["serial", "bogus=1"], "bogus"), (["serial", "--id", "again"], "already"), (["serial", "--size", "1G"], "disk"),
+                       (["sata-disk", "image=/nowhere.img"], "no file"), (["serial", "--id", "machine"], "already")):
+        place.fails("device", "add", "one", *args, says=says)
+    place.fails("device", "remove", "one", "data", says="data")
+    place.fails("device", "remove", "one", "machine", says="machine")
+
+
 def off_machines_refuse(place):
     place.ok("create", "m", "--disk", "0")
     for command in (["stop"], ["stop", "--force"], ["pause"], ["resume"], ["reset"], ["text"], ["console"]):
@@ -429,6 +489,27 @@ def run_outlives_its_starter(place):
     assert place.state("echo") == "running"
 
 
+def run_settings_wait_for_the_next_start(place):
+    started(place)
+    state = lambda key: next(d["state"] for d in json.loads(place.ok("device", "list", "echo", "--json")) if d["id"] == key)
+    assert place.ok("set", "echo", "machine.notes=now") == ""  # may change while it runs
+    assert "started again" in place.ok("set", "echo", "display0.memory=32")
+    assert state("display0") == "changed"
+    assert place.ok("set", "echo", "display0.memory=16") == ""
+    assert state("display0") == "same"
+    assert place.ok("device", "add", "echo", "sata-disk", "--size", "1G", "--id", "data").startswith("data\n")
+    assert state("data") == "added"
+    place.fails("set", "echo", "machine.uuid=5b2b0f4e-8b1c-4c39-9d5e-0f3c7b1f6a11", says="off")
+    iso = place.write("a.iso", bytes(1 << 20))
+    place.ok("set", "echo", "cdrom0.image=" + iso)
+    assert place.show("echo")["medium"] == iso
+    place.ok("stop", "echo", "--force", "--wait")
+    assert state("data") == "same"
+    place.ok("start", "echo", "--headless")
+    until(lambda: place.state("echo") == "running", "it runs with the new disk")
+    assert state("data") == "same"
+
+
 def run_change_discs(place):
     started(place)
     place.fails("eject", "echo", "--device", "disk0", says="disk0")
@@ -485,6 +566,8 @@ CASES = {
     "create/interrupted-leaves-nothing": create_interrupted_leaves_nothing,
     "show/wrong-settings-name-file-group-and-key": show_wrong_settings_name_file_group_and_key,
     "insert/and-eject-while-off": insert_and_eject_while_off,
+    "set/all-or-nothing": set_all_or_nothing,
+    "device/come-and-go": devices_come_and_go,
     "off/machines-refuse": off_machines_refuse,
     "host/tells-what-it-can": host_tells_what_it_can,
     "run/keys-text-and-serial": run_keys_text_and_serial,
@@ -497,6 +580,7 @@ CASES = {
     "run/killed-process-leaves-a-machine-that-starts": run_killed_process_leaves_a_machine_that_starts,
     "run/term-turns-it-off": run_term_turns_it_off,
     "run/outlives-its-starter": run_outlives_its_starter,
+    "run/settings-wait-for-the-next-start": run_settings_wait_for_the_next_start,
     "run/change-discs": run_change_discs,
     "run/start-tells-what-is-wrong": run_start_tells_what_is_wrong,
     "run/socket-is-for-its-owner-alone": run_socket_is_for_its_owner_alone,
