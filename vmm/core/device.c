@@ -4,6 +4,8 @@
 #include "core/config.h"
 #include "core/machine.h"
 
+#include <string.h>
+
 const VmmDeviceClass *
 vmm_device_class_find (const char *name)
 {
@@ -161,4 +163,29 @@ gboolean
 vmm_device_get_bool (VmmDevice *dev, const char *key)
 {
   return g_strcmp0 (vmm_device_get_string (dev, key), "true") == 0;
+}
+
+char *
+vmm_device_dup_serial (VmmDevice *dev, guint max)
+{
+  const VmmConfig *config = dev->machine->config;
+  const char *uuid = config != NULL ? vmm_config_get_machine (config, "uuid") : NULL;
+  char *serial = g_strdup (vmm_device_get_string (dev, "serial"));
+
+  if (serial == NULL || serial[0] == '\0')
+    {
+      /* Stable as long as the machine and the drive keep their names; differs between machines. */
+      g_autofree char *source = g_strdup_printf ("%s/%s", uuid != NULL ? uuid : "", dev->id);
+      g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, source, -1);
+
+      g_free (serial);
+      serial = g_ascii_strup (digest, 12);
+    }
+  /* Printable ASCII stays; the rest of what a configuration may hold does not go into a wire format. */
+  for (char *c = serial; *c != '\0'; c++)
+    if (!g_ascii_isprint (*c))
+      *c = '_';
+  if (strlen (serial) > max)
+    serial[max] = '\0';
+  return serial;
 }

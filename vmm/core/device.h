@@ -74,6 +74,8 @@ const char *vmm_device_get_string (VmmDevice *dev, const char *key); /* (nullabl
 char *vmm_device_dup_path (VmmDevice *dev, const char *key);         /* (nullable) absolute */
 gint64 vmm_device_get_int (VmmDevice *dev, const char *key);
 gboolean vmm_device_get_bool (VmmDevice *dev, const char *key);
+/* The setting "serial" in printable ASCII, or a number made of the machine's and the device's name. At most @max characters. */
+char *vmm_device_dup_serial (VmmDevice *dev, guint max);
 
 static inline void
 vmm_device_lock (VmmDevice *dev)

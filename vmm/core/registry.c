@@ -19,6 +19,7 @@ extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_test_device_class;
 extern const VmmDeviceClass vmm_vga_class;
+extern const VmmDeviceClass vmm_virtio_blk_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
@@ -46,6 +47,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_ata_disk_class,
   &vmm_atapi_cd_class,
   /* virtio/ */
+  &vmm_virtio_blk_class,
   &vmm_virtio_rng_class,
   NULL,
 };

@@ -8,7 +8,6 @@
 #include "storage/sata.h"
 
 #include "chipset/fw-cfg.h"
-#include "core/config.h"
 #include "core/machine.h"
 #include "storage/ahci.h"
 
@@ -144,35 +143,10 @@ vmm_ata_put_integrity (guint16 words[256])
   words[255] = (guint16) ((guint8) -sum << 8 | 0xa5);
 }
 
-/* Printable ASCII stays; the rest of what a configuration may hold does not go into a wire format. */
-static void
-sata_clean_serial (char *serial, guint max)
-{
-  for (char *c = serial; *c != '\0'; c++)
-    if (!g_ascii_isprint (*c))
-      *c = '_';
-  if (strlen (serial) > max)
-    serial[max] = '\0';
-}
-
 char *
 vmm_sata_drive_dup_serial (VmmSataDrive *drive, guint max)
 {
-  const VmmConfig *config = drive->base.machine->config;
-  const char *uuid = config != NULL ? vmm_config_get_machine (config, "uuid") : NULL;
-  char *serial = g_strdup (vmm_device_get_string (&drive->base, "serial"));
-
-  if (serial == NULL || serial[0] == '\0')
-    {
-      /* Stable as long as the machine and the drive keep their names; differs between machines. */
-      g_autofree char *source = g_strdup_printf ("%s/%s", uuid != NULL ? uuid : "", drive->base.id);
-      g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, source, -1);
-
-      g_free (serial);
-      serial = g_ascii_strup (digest, 12);
-    }
-  sata_clean_serial (serial, max);
-  return serial;
+  return vmm_device_dup_serial (&drive->base, max);
 }
 
 /* Memory of a task */
