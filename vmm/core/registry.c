@@ -18,6 +18,7 @@ extern const VmmDeviceClass vmm_pm_class;
 extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_test_device_class;
+extern const VmmDeviceClass vmm_tpm_crb_class;
 extern const VmmDeviceClass vmm_vga_class;
 extern const VmmDeviceClass vmm_virtio_blk_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
@@ -38,6 +39,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
 #ifdef LODGE_TEST_DEVICES
   &vmm_test_device_class,
 #endif
+  &vmm_tpm_crb_class,
   /* display/ */
   &vmm_vga_class,
   /* pci/ */

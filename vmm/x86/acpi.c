@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The ACPI tables of the q35 board and the script by which the firmware places them.
- * Spec: ACPI 6.5 §5.2 (tables), §20.2 (AML encoding); PCI Firmware 3.2 §4.1 (MCFG); WAET 1.2; the table loader as SeaBIOS's romfile_loader.c
+ * Spec: ACPI 6.5 §5.2 (tables), §20.2 (AML encoding); PCI Firmware 3.2 §4.1 (MCFG); WAET 1.2; TCG ACPI 1.4 §7.3 (TPM2); the table loader as SeaBIOS's romfile_loader.c
  * and edk2's AcpiPlatformDxe carry it out. Left out: sleep states, NUMA, HPET, hot-plug.
  *
  * Theory of operation: three files. "etc/acpi/tables" holds all tables one after another; fields that point at a table hold its offset in
@@ -23,6 +23,8 @@
 #define ACPT_FILE_RSDP "etc/acpi/rsdp"
 #define ACPT_FILE_TABLES "etc/acpi/tables"
 #define ACPT_FILE_LOADER "etc/table-loader"
+#define ACPT_FILE_TPM_LOG "etc/tpm/log"
+#define ACPT_TPM_LOG_SIZE (64 * 1024)
 
 #define ACPT_HEADER 36
 #define ACPT_CHECKSUM 9
@@ -34,15 +36,20 @@
 #define ACPT_LAPIC 0xfee00000u
 #define ACPT_ECAM_BUS_SIZE (1024 * 1024)
 #define ACPT_4G G_GUINT64_CONSTANT (0x100000000)
+#define ACPT_TPM 0xfed40000u /* chipset/tpm-crb.c */
+#define ACPT_TPM_SIZE 0x1000u
+#define ACPT_TPM_CONTROL 0x40 /* TPM_CRB_CTRL_REQ */
 #define ACPT_HIGH_WINDOW (G_GUINT64_CONSTANT (32) << 30)
 #define ACPT_HIGH_ALIGN (G_GUINT64_CONSTANT (1) << 30)
 
 /* AML, §20.2 */
 #define AML_NAME 0x08
+#define AML_BYTE 0x0a
 #define AML_DWORD 0x0c
 #define AML_STRING 0x0d
 #define AML_QWORD 0x0e
 #define AML_SCOPE 0x10
+#define AML_BUFFER 0x11
 #define AML_EXT 0x5b
 #define AML_EXT_DEVICE 0x82
 
@@ -136,16 +143,22 @@ acpt_allocate (AcptBuild *build, const char *file, guint32 align, guint8 zone)
   build->loader->data[record + 64] = zone; /* 1: anywhere below 4 GiB, 2: the F segment */
 }
 
-/* A field of @size bytes at @offset of @file points into the tables. */
+/* A field of @size bytes at @offset of @file points into @target. */
 static void
-acpt_pointer (AcptBuild *build, const char *file, gsize offset, guint8 size)
+acpt_pointer_to (AcptBuild *build, const char *file, gsize offset, guint8 size, const char *target)
 {
   gsize record = acpt_command (build, 2);
 
   acpt_command_name (build, record, 4, file);
-  acpt_command_name (build, record, 60, ACPT_FILE_TABLES);
+  acpt_command_name (build, record, 60, target);
   acpt_set_u32 (build->loader, record + 116, (guint32) offset);
   build->loader->data[record + 120] = size;
+}
+
+static void
+acpt_pointer (AcptBuild *build, const char *file, gsize offset, guint8 size)
+{
+  acpt_pointer_to (build, file, offset, size, ACPT_FILE_TABLES);
 }
 
 static void
@@ -376,6 +389,31 @@ acpt_add_waet (AcptBuild *build)
   return start;
 }
 
+static gboolean
+acpt_has_tpm (VmmMachine *machine)
+{
+  return vmm_machine_find_class (machine, "tpm-crb") != NULL;
+}
+
+/* TCG ACPI §7.3, revision 4: a command response buffer, and room for a log of what was measured. */
+static gsize
+acpt_add_tpm2 (AcptBuild *build)
+{
+  GByteArray *out = build->tables;
+  gsize start = acpt_begin (build, "TPM2", 4);
+
+  acpt_u16 (out, 0); /* class: client */
+  acpt_u16 (out, 0);
+  acpt_u64 (out, ACPT_TPM + ACPT_TPM_CONTROL);
+  acpt_u32 (out, 7);    /* start method: CRB */
+  acpt_zeros (out, 12); /* its parameters: none */
+  acpt_u32 (out, ACPT_TPM_LOG_SIZE);
+  acpt_pointer_to (build, ACPT_FILE_TABLES, out->len, 8, ACPT_FILE_TPM_LOG);
+  acpt_u64 (out, 0);
+  acpt_end (build, start);
+  return start;
+}
+
 /* The SSDT */
 
 static void
@@ -416,6 +454,45 @@ aml_processor (GByteArray *out, guint index)
   acpt_text (body, "_UID", 4);
   acpt_u8 (body, AML_DWORD);
   acpt_u32 (body, index);
+  acpt_u8 (out, AML_EXT);
+  acpt_u8 (out, AML_EXT_DEVICE);
+  aml_package (out, body);
+}
+
+static void
+aml_name_text (GByteArray *out, const char *name, const char *text)
+{
+  acpt_u8 (out, AML_NAME);
+  acpt_text (out, name, 4);
+  acpt_u8 (out, AML_STRING);
+  acpt_text (out, text, (guint) strlen (text) + 1);
+}
+
+/* Device (TPM): the identifier that Windows and Linux know, and where it is (§6.4.3.4, 32-bit fixed memory; §6.4.2.9, end tag). */
+static void
+aml_tpm (GByteArray *out)
+{
+  g_autoptr (GByteArray) body = g_byte_array_new ();
+  g_autoptr (GByteArray) buffer = g_byte_array_new ();
+
+  acpt_u8 (buffer, AML_BYTE); /* BufferSize */
+  acpt_u8 (buffer, 14);
+  acpt_u8 (buffer, 0x86);
+  acpt_u16 (buffer, 9);
+  acpt_u8 (buffer, 1); /* may be written */
+  acpt_u32 (buffer, ACPT_TPM);
+  acpt_u32 (buffer, ACPT_TPM_SIZE);
+  acpt_u8 (buffer, 0x79);
+  acpt_u8 (buffer, 0);
+
+  acpt_text (body, "TPM_", 4);
+  aml_name_text (body, "_HID", "MSFT0101");
+  aml_name_integer (body, "_UID", 1);
+  aml_name_integer (body, "_STA", 0x0f);
+  acpt_u8 (body, AML_NAME);
+  acpt_text (body, "_CRS", 4);
+  acpt_u8 (body, AML_BUFFER);
+  aml_package (body, buffer);
   acpt_u8 (out, AML_EXT);
   acpt_u8 (out, AML_EXT_DEVICE);
   aml_package (out, body);
@@ -488,6 +565,8 @@ acpt_add_ssdt (AcptBuild *build, guint64 ecam_base, guint64 ecam_size)
   aml_name_integer (scope, "DEVS", acpt_find_isa_devices (build->machine));
   for (guint i = 0; i < build->machine->n_vcpus; i++)
     aml_processor (scope, i);
+  if (acpt_has_tpm (build->machine))
+    aml_tpm (scope);
   acpt_u8 (build->tables, AML_SCOPE);
   aml_package (build->tables, scope);
   acpt_end (build, start);
@@ -536,7 +615,7 @@ acpt_add_rsdp (AcptBuild *build, gsize rsdt, gsize xsdt)
 static void
 acpt_build (AcptBuild *build, VmmMachine *machine)
 {
-  gsize roots[5], facs, dsdt, rsdt, xsdt;
+  gsize roots[6], facs, dsdt, rsdt, xsdt;
   guint64 ecam_base, ecam_size;
   guint n = 0;
 
@@ -548,6 +627,8 @@ acpt_build (AcptBuild *build, VmmMachine *machine)
 
   acpt_allocate (build, ACPT_FILE_RSDP, 16, 2);
   acpt_allocate (build, ACPT_FILE_TABLES, 64, 1);
+  if (acpt_has_tpm (machine))
+    acpt_allocate (build, ACPT_FILE_TPM_LOG, 16, 1);
   facs = acpt_add_facs (build);
   dsdt = acpt_add_dsdt (build);
   roots[n++] = acpt_add_fadt (build, facs, dsdt);
@@ -556,6 +637,8 @@ acpt_build (AcptBuild *build, VmmMachine *machine)
   if (ecam_size != 0)
     roots[n++] = acpt_add_mcfg (build, ecam_base, ecam_size);
   roots[n++] = acpt_add_waet (build);
+  if (acpt_has_tpm (machine))
+    roots[n++] = acpt_add_tpm2 (build);
   rsdt = acpt_add_root (build, "RSDT", 4, roots, n);
   xsdt = acpt_add_root (build, "XSDT", 8, roots, n);
   acpt_add_rsdp (build, rsdt, xsdt);
@@ -601,4 +684,10 @@ vmm_acpi_install (VmmMachine *machine)
   vmm_fw_cfg_add_made_file (machine->fw_cfg, ACPT_FILE_RSDP, 36, acpt_make_rsdp, machine);
   vmm_fw_cfg_add_made_file (machine->fw_cfg, ACPT_FILE_TABLES, ACPT_TABLES_SIZE, acpt_make_tables, machine);
   vmm_fw_cfg_add_made_file (machine->fw_cfg, ACPT_FILE_LOADER, ACPT_LOADER_SIZE, acpt_make_loader, machine);
+  if (acpt_has_tpm (machine))
+    {
+      g_autoptr (GBytes) log = g_bytes_new_take (g_malloc0 (ACPT_TPM_LOG_SIZE), ACPT_TPM_LOG_SIZE);
+
+      vmm_fw_cfg_add_file (machine->fw_cfg, ACPT_FILE_TPM_LOG, log);
+    }
 }
