@@ -19,9 +19,13 @@ extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_test_device_class;
 extern const VmmDeviceClass vmm_tpm_crb_class;
+extern const VmmDeviceClass vmm_usb_keyboard_class;
+extern const VmmDeviceClass vmm_usb_mouse_class;
+extern const VmmDeviceClass vmm_usb_tablet_class;
 extern const VmmDeviceClass vmm_vga_class;
 extern const VmmDeviceClass vmm_virtio_blk_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
+extern const VmmDeviceClass vmm_xhci_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
   /* chipset/ */
@@ -48,6 +52,11 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_ahci_class,
   &vmm_ata_disk_class,
   &vmm_atapi_cd_class,
+  /* usb/ */
+  &vmm_usb_keyboard_class,
+  &vmm_usb_mouse_class,
+  &vmm_usb_tablet_class,
+  &vmm_xhci_class,
   /* virtio/ */
   &vmm_virtio_blk_class,
   &vmm_virtio_rng_class,

@@ -131,7 +131,9 @@ struct _VmmUsbPort {
 typedef struct {
   /* A pending packet was completed. Controller's lock held. */
   void (*complete) (VmmUsbHost *host, VmmUsbPacket *packet);
-  /* All pending packets of the device are to be completed as failed: it was pulled out. Controller's lock held. */
+  /* The device is about to be reset: its pending packets are cancelled. Controller's lock held. */
+  void (*device_reset) (VmmUsbHost *host, VmmUsbDevice *dev);
+  /* The device is about to be pulled out: its pending packets fail. Controller's lock held. */
   void (*device_gone) (VmmUsbHost *host, VmmUsbDevice *dev);
 } VmmUsbHostOps;
 
@@ -178,6 +180,8 @@ VmmUsbDevice *vmm_usb_host_find (VmmUsbHost *host, guint root_port, guint32 rout
 
 /* === For devices; lock held === */
 
+/* The port resets what is plugged into it: packets are cancelled, the device gets its reset. */
+void vmm_usb_device_reset (VmmUsbDevice *dev);
 /* A packet that was pending is done, with @packet->actual set. */
 void vmm_usb_packet_complete (VmmUsbPacket *packet, VmmUsbStatus status);
 /* Copies to the guest from where the last one ended (@actual), or from the guest. Returns: bytes. */

@@ -92,6 +92,26 @@ q35_add_rtc (VmmMachine *machine, GError **error)
   return vmm_device_new (machine, vmm_device_class_find ("rtc"), "rtc", settings, error) != NULL;
 }
 
+/* The devices of the configuration on the USB, or all others. */
+static gboolean
+q35_add_configured (VmmMachine *machine, gboolean usb, GError **error)
+{
+  for (guint i = 0; i < vmm_config_get_n_devices (machine->config); i++)
+    {
+      const VmmConfigDevice *device = vmm_config_get_device (machine->config, i);
+
+      if ((device->class->bus == VMM_DEVICE_USB) != usb)
+        continue;
+      /* Whoever asks for a USB device need not ask for a controller. */
+      if (usb && vmm_machine_find_class (machine, "xhci") == NULL
+          && vmm_device_new (machine, vmm_device_class_find ("xhci"), "usb-controller", NULL, error) == NULL)
+        return FALSE;
+      if (vmm_device_new (machine, device->class, device->id, device->settings, error) == NULL)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 gboolean
 vmm_board_q35_build (VmmMachine *machine, GError **error)
 {
@@ -101,13 +121,8 @@ vmm_board_q35_build (VmmMachine *machine, GError **error)
   if (!q35_add_rtc (machine, error) || !q35_add_firmware (machine, error))
     return FALSE;
 
-  for (guint i = 0; i < vmm_config_get_n_devices (machine->config); i++)
-    {
-      const VmmConfigDevice *device = vmm_config_get_device (machine->config, i);
-
-      if (vmm_device_new (machine, device->class, device->id, device->settings, error) == NULL)
-        return FALSE;
-    }
+  if (!q35_add_configured (machine, FALSE, error) || !q35_add_configured (machine, TRUE, error))
+    return FALSE;
 
   vmm_items_install (machine, g_strcmp0 (vmm_config_get_machine (machine->config, "boot-menu"), "true") == 0);
   vmm_e820_install (machine);
