@@ -12,6 +12,7 @@ extern const VmmDeviceClass vmm_i8042_class;
 extern const VmmDeviceClass vmm_isa_stubs_class;
 extern const VmmDeviceClass vmm_lpc_class;
 extern const VmmDeviceClass vmm_mch_class;
+extern const VmmDeviceClass vmm_nvme_class;
 extern const VmmDeviceClass vmm_pci_host_class;
 extern const VmmDeviceClass vmm_pflash_class;
 extern const VmmDeviceClass vmm_pm_class;
@@ -52,6 +53,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_ahci_class,
   &vmm_ata_disk_class,
   &vmm_atapi_cd_class,
+  &vmm_nvme_class,
   /* usb/ */
   &vmm_usb_keyboard_class,
   &vmm_usb_mouse_class,
