@@ -238,7 +238,7 @@ def nested_benchmarks(program, work, runs, only):
             for _ in range(max(1, runs // 2)):
                 for name in results:
                     # The image lies in memory, and is written once: the engine is measured, not a disk.
-                    made = bench.run(f"rm -f /tmp/disk; qemu-img create -q -f {image_format} /tmp/disk 256M; qemu-io -q -f {image_format} -c 'write -P 90 0 256M' /tmp/disk")
+                    made = bench.run(f"rm -f /tmp/disk; qemu-img create -q -f {image_format} /tmp/disk 256M; qemu-io -f {image_format} -c 'write -P 90 0 256M' /tmp/disk >/dev/null")
                     if made.code != 0:
                         raise RuntimeError(made.output)
                     output = one(name.lower(), "BENCH-END", " bench=io", f"[disk0]\nclass=sata-disk\nimage=/tmp/disk\nformat={image_format}\n",
