@@ -83,7 +83,9 @@ main (int argc, char **argv)
 
       for (int i = 0; i < threads; i++)
         {
-          jobs[i] = (Job) { fd, write, random, size / BLOCK, 88172645463325252u + (uint64_t) i * 7919, &next, start + 1, start + 1 + seconds, 0 };
+          jobs[i] = (Job) {
+            fd, write, random, size / BLOCK, 88172645463325252u + (uint64_t) i * 7919, &next, start + 1, start + 1 + seconds, 0
+          };
           pthread_create (&ids[i], NULL, work, &jobs[i]);
         }
       for (int i = 0; i < threads; i++)
