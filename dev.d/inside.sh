@@ -83,7 +83,6 @@ run_environment ()
 {
   local build=$1
 
-  export XDG_DATA_DIRS=$ROOT:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}
   export LODGE_LOCALE_DIR=$build/po
   if [ "$(LC_ALL=${DEV_LANG:-C} locale charmap 2>/dev/null)" = UTF-8 ]; then
     export LANG=$DEV_LANG

@@ -234,7 +234,7 @@ tree_make ()
 }
 
 # Enters the tree and goes on with ./dev there. The tree is read-only; the checkout, the home, the cache, the display, the session
-# bus and /dev are the host's.
+# bus, /dev and the folders of files that are named are the host's.
 tree_enter ()
 {
   local tree runtime entry name
@@ -273,6 +273,15 @@ tree_enter ()
     if [ -n "$entry" ] && [ "$entry" != / ] && [ -d "$entry" ]; then
       args+=(--bind "$entry" "$entry")
     fi
+  done
+  # Files that the command names, wherever they are, and those it shall make.
+  for entry; do
+    entry=${entry#--*=}
+    name=$(dirname -- "$entry")
+    case $name/ in
+      //|/usr/*|/etc/*|/boot/*|/dev/*|/proc/*|/sys/*|/run/*|/bin/*|/sbin/*|/lib*|/var/lib/*|/var/cache/*|/tmp/*|[!/]*) ;;
+      *) [ ! -d "$name" ] || args+=(--bind "$name" "$name") ;;
+    esac
   done
   # With a home of its own when the user's is not there.
   name=${HOME:-}

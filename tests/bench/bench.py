@@ -235,16 +235,16 @@ def nested_benchmarks(program, work, runs, only):
             if only and only not in "disk " + image_format:
                 continue
             results = {"Lodge": [], "QEMU": []}
-            for _ in range(max(1, runs // 2)):
+            for _ in range(max(1, runs - 1)):
                 for name in results:
                     # The image lies in memory, and is written once: the engine is measured, not a disk.
-                    made = bench.run(f"rm -f /tmp/disk; qemu-img create -q -f {image_format} /tmp/disk 256M; qemu-io -q -f {image_format} -c 'write -P 90 0 256M' /tmp/disk")
+                    made = bench.run(f"rm -f /tmp/disk; qemu-img create -q -f {image_format} /tmp/disk 256M; qemu-io -f {image_format} -c 'write -P 90 0 256M' /tmp/disk >/dev/null")
                     if made.code != 0:
                         raise RuntimeError(made.output)
                     output = one(name.lower(), "BENCH-END", " bench=io", f"[disk0]\nclass=sata-disk\nimage=/tmp/disk\nformat={image_format}\n",
                                  f" -drive file=/tmp/disk,format={image_format},if=none,id=d,cache=writeback,aio=io_uring -device ide-hd,drive=d", 1800)
                     # Time for one request, so that below 1 is ahead here too.
-                    results[name].append({f"{what}, us a request": 1e6 / float(rate) for what, rate in re.findall(r"RESULT (\S+) (\d+)", output)})
+                    results[name].append({f"{what}, us a request": 1e6 / max(float(rate), 0.01) for what, rate in re.findall(r"RESULT (\S+) ([\d.]+)", output)})
             print_table(f"4 KiB requests on {image_format}, AHCI, {{order}}-{{direction}}-{{threads}} (nested bench)", results)
 
 

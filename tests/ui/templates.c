@@ -146,6 +146,16 @@ test_machine_window (void)
   tmpl_run_for (30);
 }
 
+/* The program's own icons come with it: it shows them where nothing was installed, too. */
+static void
+test_icons (void)
+{
+  GtkIconTheme *theme = gtk_icon_theme_get_for_display (gdk_display_get_default ());
+
+  g_assert_true (gtk_icon_theme_has_icon (theme, LODGE_APPLICATION_ID));
+  g_assert_true (gtk_icon_theme_has_icon (theme, LODGE_APPLICATION_ID "-symbolic"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -155,6 +165,7 @@ main (int argc, char **argv)
   setlocale (LC_ALL, "");
   gtk_test_init (&argc, &argv, NULL);
   lodge_ui_init ();
+  g_test_add_func ("/templates/icons", test_icons);
   g_test_add_func ("/templates/machine-row", test_machine_row);
   g_test_add_func ("/templates/machine-page", test_machine_page);
   g_test_add_func ("/templates/amount-row", test_amount_row);

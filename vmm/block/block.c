@@ -11,6 +11,7 @@
 #include "block/block-private.h"
 
 #include "core/iothread.h"
+#include "core/waiters.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,7 +32,7 @@ struct _VmmBlock {
 
   GMutex lock;
   /* Under the lock: */
-  GCond idle_cond;
+  VmmWaiters idle_waiters;
   guint n_flight; /* submitted and neither done nor stalled */
   BlkList incoming, finished, stalled;
   BlkList work;
@@ -194,7 +195,7 @@ blk_complete (VmmBlock *block, VmmBlockRequest *req)
 
   g_mutex_lock (&block->lock);
   if (--block->n_flight == 0)
-    g_cond_broadcast (&block->idle_cond);
+    vmm_waiters_wake (&block->idle_waiters);
   g_mutex_unlock (&block->lock);
 }
 
@@ -524,7 +525,7 @@ vmm_block_drain (VmmBlock *block)
   g_assert (!vmm_iothread_is_current (block->iothread));
   g_mutex_lock (&block->lock);
   while (block->n_flight > 0)
-    g_cond_wait (&block->idle_cond, &block->lock);
+    vmm_waiters_wait (&block->idle_waiters, &block->lock);
   g_mutex_unlock (&block->lock);
 }
 
@@ -587,7 +588,7 @@ vmm_block_open (const char *path, const char *format, VmmBlockFlags flags, VmmIo
   block->iothread = iothread;
   block->path = g_strdup (path);
   g_mutex_init (&block->lock);
-  g_cond_init (&block->idle_cond);
+  vmm_waiters_init (&block->idle_waiters);
   g_cond_init (&block->work_cond);
   blk_list_init (&block->incoming);
   blk_list_init (&block->finished);
@@ -625,7 +626,7 @@ vmm_block_close (VmmBlock *block)
     }
   vmm_io_free (block->io);
   vmm_node_close (block->top);
-  g_cond_clear (&block->idle_cond);
+  vmm_waiters_clear (&block->idle_waiters);
   g_cond_clear (&block->work_cond);
   g_mutex_clear (&block->lock);
   g_free (block->path);

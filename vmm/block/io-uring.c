@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Asynchronous I/O through io_uring: one ring an image, used by the iothread alone. Spec: io_uring(7), io_uring_setup(2). */
+/* Asynchronous I/O through io_uring: one ring an image, used by the iothread alone, which waits for answers on the ring's own
+ * descriptor. So what the page cache answers at once is taken right after its submission and wakes nobody. The ring cannot defer
+ * its task work for that: deferred answers only show up on an eventfd. Spec: io_uring(7), io_uring_setup(2). */
 #include "block/io.h"
 
 #include <errno.h>
@@ -7,7 +9,6 @@
 
 typedef struct {
   struct io_uring ring;
-  gboolean deferred; /* completions are only posted while we ask for them */
   guint n_unsubmitted;
 } UringImpl;
 
@@ -15,26 +16,23 @@ static gboolean
 uring_init (VmmIo *io, GError **error)
 {
   UringImpl *impl = g_new0 (UringImpl, 1);
-  struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN };
+  struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN };
   int r;
 
-  impl->deferred = TRUE;
   r = io_uring_queue_init_params (VMM_IO_DEPTH, &impl->ring, &params);
-  if (r == -EINVAL) /* Linux before 6.1 */
+  if (r == -EINVAL) /* Linux before 6.0 */
     {
       params = (struct io_uring_params) { 0 };
-      impl->deferred = FALSE;
       r = io_uring_queue_init_params (VMM_IO_DEPTH, &impl->ring, &params);
     }
   if (r == 0)
     {
       /* 5.6: the first with IORING_OP_FALLOCATE and current file positions; nobody runs older ones here. */
       if ((params.features & IORING_FEAT_NODROP) == 0 || (params.features & IORING_FEAT_RW_CUR_POS) == 0)
-        r = -ENOSYS;
-      else
-        r = io_uring_register_eventfd (&impl->ring, io->event_fd);
-      if (r < 0)
-        io_uring_queue_exit (&impl->ring);
+        {
+          io_uring_queue_exit (&impl->ring);
+          r = -ENOSYS;
+        }
     }
   if (r < 0)
     {
@@ -43,6 +41,7 @@ uring_init (VmmIo *io, GError **error)
       return FALSE;
     }
   io->impl = impl;
+  io->answer_fd = impl->ring.ring_fd;
   return TRUE;
 }
 
@@ -108,8 +107,6 @@ uring_reap (VmmIo *io)
   struct io_uring_cqe *cqe;
   guint n = 0;
 
-  if (impl->deferred && io->n_flight > 0)
-    (void) io_uring_get_events (&impl->ring);
   while (io_uring_peek_cqe (&impl->ring, &cqe) == 0)
     {
       VmmIoOp *op = io_uring_cqe_get_data (cqe);

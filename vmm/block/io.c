@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Theory of operation: operations come from any thread into a list and are given to the kernel by the iothread alone, which
- * also takes the answers. One eventfd wakes it for both, so a burst of submissions costs one wake-up and one system call.
+ * also takes the answers. An eventfd wakes it, once for a burst of submissions; what comes up while it works costs no wake-up.
  */
 #include "block/io.h"
 
@@ -193,27 +193,41 @@ io_submit (VmmIo *io)
 }
 
 static void
-io_event (int fd, guint32 events, gpointer data)
+io_work (VmmIo *io)
 {
-  VmmIo *io = data;
-  eventfd_t count;
   guint round = 0;
-  gboolean again;
-
-  (void) eventfd_read (fd, &count);
-  g_atomic_int_set (&io->kicked, 0); /* who finds it set until here has its work seen below */
 
   io->in_event = TRUE;
   do
     {
-      again = io->run (io->data, TRUE);
+      io->again = FALSE;
+      if (io->run (io->data, TRUE))
+        io->again = TRUE;
       io_submit (io);
-      again |= io->klass->reap (io) > 0;
+      if (io->klass->reap (io) > 0)
+        io->again = TRUE;
     }
-  while (again && ++round < IO_MAX_ROUNDS);
+  while (io->again && ++round < IO_MAX_ROUNDS);
   io->in_event = FALSE;
-  if (again)
+  if (io->again)
     vmm_io_wake (io); /* let other files of this thread have a turn */
+}
+
+static void
+io_event (int fd, guint32 events, gpointer data)
+{
+  VmmIo *io = data;
+  eventfd_t count;
+
+  (void) eventfd_read (fd, &count);
+  g_atomic_int_set (&io->kicked, 0); /* who finds it set until here has its work seen below */
+  io_work (io);
+}
+
+static void
+io_answered (int fd, guint32 events, gpointer data)
+{
+  io_work (data);
 }
 
 void
@@ -227,7 +241,9 @@ vmm_io_queue (VmmIo *io, VmmIoOp *op)
 void
 vmm_io_wake (VmmIo *io)
 {
-  if (!g_atomic_int_exchange (&io->kicked, 1))
+  if (vmm_iothread_is_current (io->iothread) && io->in_event)
+    io->again = TRUE;
+  else if (!g_atomic_int_exchange (&io->kicked, 1))
     (void) eventfd_write (io->event_fd, 1);
 }
 
@@ -239,9 +255,12 @@ vmm_io_kick (VmmIo *io)
   else if (!io->in_event) /* else the loop there does it, once more after this */
     {
       io->in_event = TRUE;
+      io->again = FALSE;
       io->run (io->data, FALSE);
       io_submit (io);
       io->in_event = FALSE;
+      if (io->again)
+        vmm_io_wake (io);
     }
 }
 
@@ -259,6 +278,7 @@ io_start (gpointer data)
   VmmIo *io = start->io;
 
   io->klass = NULL;
+  io->answer_fd = -1;
   if (!start->threads && vmm_io_uring_class.init (io, NULL))
     io->klass = &vmm_io_uring_class;
   else if (vmm_io_threads_class.init (io, start->error))
@@ -282,8 +302,11 @@ vmm_io_new (VmmIoThread *iothread, gboolean (*run) (gpointer data, gboolean may_
     g_set_error (error, VMM_ERROR, VMM_ERROR_HOST, "cannot make an eventfd: %s", g_strerror (errno));
   else
     vmm_iothread_call_sync (iothread, io_start, &start);
-  if (io->klass == NULL || !vmm_iothread_add_fd (iothread, io->event_fd, EPOLLIN, io_event, io, error))
+  if (io->klass == NULL || !vmm_iothread_add_fd (iothread, io->event_fd, EPOLLIN, io_event, io, error)
+      || (io->answer_fd >= 0 && !vmm_iothread_add_fd (iothread, io->answer_fd, EPOLLIN, io_answered, io, error)))
     {
+      if (io->klass != NULL)
+        vmm_iothread_remove_fd (iothread, io->event_fd);
       if (io->klass != NULL)
         io->klass->clear (io);
       if (io->event_fd >= 0)
@@ -301,6 +324,8 @@ vmm_io_free (VmmIo *io)
   if (io == NULL)
     return;
   vmm_iothread_remove_fd (io->iothread, io->event_fd);
+  if (io->answer_fd >= 0)
+    vmm_iothread_remove_fd (io->iothread, io->answer_fd);
   g_assert (io->n_flight == 0 && io->waiting == NULL && io->incoming == NULL);
   io->klass->clear (io);
   close (io->event_fd);

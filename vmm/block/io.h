@@ -53,9 +53,10 @@ struct _VmmIo {
   const VmmIoClass *klass;
   gpointer impl;
   VmmIoThread *iothread;
-  int event_fd; /* wakes the iothread: work has come in, or was completed */
-  int kicked;   /* atomic: event_fd was written and not read yet */
-  gboolean in_event;
+  int event_fd;             /* wakes the iothread: work has come in, or was completed */
+  int answer_fd;            /* readable when the kernel has answered; -1: the class wakes instead */
+  int kicked;               /* atomic: event_fd was written and not read yet */
+  gboolean in_event, again; /* iothread: its loop runs; it shall go round once more */
   gboolean (*run) (gpointer data, gboolean may_finish);
   gpointer data;
 

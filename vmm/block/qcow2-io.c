@@ -48,7 +48,7 @@ qio_epoch_left (int result, gpointer data)
 
   g_mutex_lock (&q->lock);
   if (--epoch->n == 0)
-    g_cond_broadcast (&q->epoch_cond);
+    vmm_waiters_wake (&q->epoch_waiters);
   g_mutex_unlock (&q->lock);
   return result;
 }
@@ -270,7 +270,7 @@ qio_write_done (VmmIoOp *op, int result)
         g_array_append_vals (q->frees, &(VmmQcow2Range) { w->host, w->n_clusters << q->cluster_bits }, 1);
       w->slice->pins--;
       g_ptr_array_remove_fast (q->writes, w);
-      g_cond_broadcast (&q->write_cond);
+      vmm_waiters_wake (&q->write_waiters);
       g_mutex_unlock (&q->lock);
     }
   for (guint i = 0; i < w->reqs->len; i++)
@@ -401,7 +401,7 @@ qio_wait_writes (VmmQcow2 *q, guint64 guest, guint64 len)
 
       if (guest < w->guest + (w->n_clusters << q->cluster_bits) && w->guest < ((guest + len - 1) | (q->cluster_size - 1)) + 1)
         {
-          g_cond_wait (&q->write_cond, &q->lock);
+          vmm_waiters_wait (&q->write_waiters, &q->lock);
           i = 0;
         }
       else

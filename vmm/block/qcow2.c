@@ -130,7 +130,7 @@ qcow2_wait_epoch (VmmQcow2 *q)
   old = &q->epochs[q->epoch];
   q->epoch ^= 1;
   while (old->n > 0)
-    g_cond_wait (&q->epoch_cond, &q->lock);
+    vmm_waiters_wait (&q->epoch_waiters, &q->lock);
   g_mutex_unlock (&q->lock);
 }
 
@@ -354,8 +354,8 @@ qcow2_free (VmmQcow2 *q)
   g_ptr_array_unref (q->writes);
   g_free (q->l1);
   g_free (q->reftable);
-  g_cond_clear (&q->write_cond);
-  g_cond_clear (&q->epoch_cond);
+  vmm_waiters_clear (&q->write_waiters);
+  vmm_waiters_clear (&q->epoch_waiters);
   g_mutex_clear (&q->lock);
   vmm_qcow2_header_clear (&q->header);
   vmm_file_free (q->node.file);
@@ -427,8 +427,8 @@ vmm_qcow2_open (VmmBlock *block, VmmFile *file, const VmmNodeChain *chain, VmmFi
   q->writes = g_ptr_array_new ();
   q->epochs[0].qcow2 = q->epochs[1].qcow2 = q;
   g_mutex_init (&q->lock);
-  g_cond_init (&q->write_cond);
-  g_cond_init (&q->epoch_cond);
+  vmm_waiters_init (&q->write_waiters);
+  vmm_waiters_init (&q->epoch_waiters);
   qcow2_set_geometry (q);
 
   /* Small clusters share pages with metadata, which only goes through the page cache. */

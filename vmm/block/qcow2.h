@@ -22,6 +22,7 @@
 #pragma once
 
 #include "block/block-private.h"
+#include "core/waiters.h"
 
 #define QCOW2_COPIED (G_GUINT64_CONSTANT (1) << 63)     /* refcount is one: may be written in place */
 #define QCOW2_COMPRESSED (G_GUINT64_CONSTANT (1) << 62) /* L2 entries */
@@ -107,17 +108,17 @@ struct _VmmQcow2 {
   guint32 l1_dirty_first, l1_dirty_end;
   VmmQcow2Cache l2_cache;
   VmmQcow2Cache ref_cache;
-  GHashTable *meta;     /* (nullable) cluster numbers + 1 that hold metadata; writable images */
-  GArray *frees;        /* VmmQcow2Range: let go, to be given back */
-  GPtrArray *writes;    /* VmmQcow2Write that will link clusters */
-  GCond write_cond;     /* one less of them */
-  gboolean dirty;       /* L2 or L1 in memory is newer than on the disk */
-  gboolean flushing;    /* being written */
-  gboolean broken;      /* found corrupt: no more writes */
-  gboolean broken_told; /* and the header says so */
+  GHashTable *meta;         /* (nullable) cluster numbers + 1 that hold metadata; writable images */
+  GArray *frees;            /* VmmQcow2Range: let go, to be given back */
+  GPtrArray *writes;        /* VmmQcow2Write that will link clusters */
+  VmmWaiters write_waiters; /* one less of them */
+  gboolean dirty;           /* L2 or L1 in memory is newer than on the disk */
+  gboolean flushing;        /* being written */
+  gboolean broken;          /* found corrupt: no more writes */
+  gboolean broken_told;     /* and the header says so */
   VmmQcow2Epoch epochs[2];
   guint epoch;
-  GCond epoch_cond;
+  VmmWaiters epoch_waiters;
 
   /* The worker's: */
   guint64 *reftable;

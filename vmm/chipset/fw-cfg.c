@@ -64,6 +64,7 @@ typedef struct {
   guint8 *writable; /* (nullable) (owned): the content instead of bytes */
   int fd;           /* or -1: the content, from fd_offset on, instead of bytes */
   guint64 fd_offset;
+  gboolean told; /* that its file cannot be read: once, because a guest may ask for ever */
 } FwcItem;
 
 typedef struct {
@@ -249,7 +250,7 @@ fwc_get_content (VmmFwCfg *fw_cfg, gsize *ret_len)
 static void
 fwc_read (VmmFwCfg *fw_cfg, guint8 *target, gsize len)
 {
-  const FwcItem *item = fwc_get_selected (fw_cfg);
+  FwcItem *item = fwc_get_selected (fw_cfg);
   gsize got = 0;
 
   if (item != NULL && item->fd >= 0)
@@ -265,8 +266,10 @@ fwc_read (VmmFwCfg *fw_cfg, guint8 *target, gsize len)
             continue;
           if (n <= 0)
             {
-              vmm_log_warning (fw_cfg->base.machine, &fw_cfg->base, "%s: %s", item->name,
-                               n < 0 ? g_strerror (errno) : "the file became shorter");
+              if (!item->told)
+                vmm_log_warning (fw_cfg->base.machine, &fw_cfg->base, "%s: %s", item->name,
+                                 n < 0 ? g_strerror (errno) : "the file became shorter");
+              item->told = TRUE;
               break;
             }
           got += (gsize) n;

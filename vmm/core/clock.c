@@ -7,6 +7,7 @@
 #include "core/clock-private.h"
 #include "core/device.h"
 #include "core/iothread.h"
+#include "core/waiters.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -23,7 +24,7 @@ struct _VmmClock {
   atomic_bool running;
 
   GMutex lock;
-  GCond cond;
+  VmmWaiters waiters;
   GSequence *armed;  /* VmmTimer by deadline */
   VmmTimer *current; /* being fired */
   GThread *current_thread;
@@ -134,7 +135,7 @@ clk_fire_due (VmmClock *clock, gint64 now_ns)
       g_mutex_lock (&clock->lock);
       clock->current = NULL;
       clock->current_thread = NULL;
-      g_cond_broadcast (&clock->cond);
+      vmm_waiters_wake (&clock->waiters);
     }
   clk_program (clock);
   g_mutex_unlock (&clock->lock);
@@ -158,7 +159,7 @@ vmm_clock_new (VmmIoThread *iothread, GError **error)
   VmmClock *clock = g_new0 (VmmClock, 1);
 
   g_mutex_init (&clock->lock);
-  g_cond_init (&clock->cond);
+  vmm_waiters_init (&clock->waiters);
   clock->armed = g_sequence_new (NULL);
   clock->timer_fd = -1;
   if (iothread == NULL)
@@ -188,7 +189,7 @@ vmm_clock_free (VmmClock *clock)
   g_assert (g_sequence_is_empty (clock->armed));
   g_sequence_free (clock->armed);
   g_mutex_clear (&clock->lock);
-  g_cond_clear (&clock->cond);
+  vmm_waiters_clear (&clock->waiters);
   g_free (clock);
 }
 
@@ -276,7 +277,7 @@ vmm_timer_clear (VmmTimer *timer)
   g_mutex_lock (&clock->lock);
   clk_remove (timer);
   while (clock->current == timer && clock->current_thread != g_thread_self ())
-    g_cond_wait (&clock->cond, &clock->lock);
+    vmm_waiters_wait (&clock->waiters, &clock->lock);
   clk_remove (timer); /* a last callback may have armed it again */
   g_mutex_unlock (&clock->lock);
 }

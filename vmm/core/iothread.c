@@ -4,6 +4,8 @@
  * meets freed memory. */
 #include "core/iothread.h"
 
+#include "core/waiters.h"
+
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -28,7 +30,7 @@ struct _VmmIoThread {
   GThread *thread;
   int epoll_fd, wake_fd;
   GMutex lock;
-  GCond cond;
+  VmmWaiters waiters;
   GHashTable *fds;    /* fd -> IotFd */
   GPtrArray *retired; /* IotFd that were removed */
   GQueue calls;       /* IotCall */
@@ -61,7 +63,7 @@ iot_run_calls (VmmIoThread *thread)
       if (call->done != NULL)
         {
           *call->done = TRUE;
-          g_cond_broadcast (&thread->cond);
+          vmm_waiters_wake (&thread->waiters);
         }
       g_free (call);
     }
@@ -84,7 +86,7 @@ iot_dispatch (VmmIoThread *thread, IotFd *entry, guint32 events)
 
   g_mutex_lock (&thread->lock);
   thread->running = NULL;
-  g_cond_broadcast (&thread->cond);
+  vmm_waiters_wake (&thread->waiters);
   g_mutex_unlock (&thread->lock);
 }
 
@@ -132,7 +134,7 @@ vmm_iothread_new (const char *name, GError **error)
   struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
 
   g_mutex_init (&thread->lock);
-  g_cond_init (&thread->cond);
+  vmm_waiters_init (&thread->waiters);
   thread->fds = g_hash_table_new (NULL, NULL);
   thread->retired = g_ptr_array_new_with_free_func (g_free);
   thread->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
@@ -168,7 +170,7 @@ vmm_iothread_free (VmmIoThread *thread)
   if (thread->wake_fd >= 0)
     close (thread->wake_fd);
   g_mutex_clear (&thread->lock);
-  g_cond_clear (&thread->cond);
+  vmm_waiters_clear (&thread->waiters);
   g_free (thread);
 }
 
@@ -218,7 +220,7 @@ vmm_iothread_remove_fd (VmmIoThread *thread, int fd)
       g_hash_table_remove (thread->fds, GINT_TO_POINTER (fd));
       entry->removed = TRUE;
       while (thread->running == entry && !vmm_iothread_is_current (thread))
-        g_cond_wait (&thread->cond, &thread->lock);
+        vmm_waiters_wait (&thread->waiters, &thread->lock);
       g_ptr_array_add (thread->retired, entry);
       iot_wake_locked (thread);
     }
@@ -256,7 +258,7 @@ vmm_iothread_call_sync (VmmIoThread *thread, VmmCallFunc func, gpointer data)
   g_mutex_lock (&thread->lock);
   iot_push (thread, func, data, &done);
   while (!done)
-    g_cond_wait (&thread->cond, &thread->lock);
+    vmm_waiters_wait (&thread->waiters, &thread->lock);
   g_mutex_unlock (&thread->lock);
 }
 

@@ -210,13 +210,13 @@ vmm_memory_write (VmmMemory *memory, guint64 gpa, gconstpointer buf, gsize len)
 gboolean
 vmm_memory_read_u32 (VmmMemory *memory, guint64 gpa, guint32 *ret_value)
 {
-  const guint32 *host = vmm_memory_map (memory, gpa, sizeof *host);
+  gconstpointer host = vmm_memory_map (memory, gpa, sizeof (guint32));
   guint32 raw;
 
   if (host == NULL)
     return FALSE;
   if ((gpa & 3) == 0)
-    raw = __atomic_load_n (host, __ATOMIC_ACQUIRE);
+    raw = __atomic_load_n ((const guint32 *) host, __ATOMIC_ACQUIRE);
   else
     memcpy (&raw, host, sizeof raw);
   *ret_value = GUINT32_FROM_LE (raw);
@@ -226,13 +226,13 @@ vmm_memory_read_u32 (VmmMemory *memory, guint64 gpa, guint32 *ret_value)
 gboolean
 vmm_memory_write_u32 (VmmMemory *memory, guint64 gpa, guint32 value)
 {
-  guint32 *host = vmm_memory_map (memory, gpa, sizeof *host);
+  gpointer host = vmm_memory_map (memory, gpa, sizeof (guint32));
   guint32 raw = GUINT32_TO_LE (value);
 
   if (host == NULL)
     return FALSE;
   if ((gpa & 3) == 0)
-    __atomic_store_n (host, raw, __ATOMIC_RELEASE);
+    __atomic_store_n ((guint32 *) host, raw, __ATOMIC_RELEASE);
   else
     memcpy (host, &raw, sizeof raw);
   return TRUE;
