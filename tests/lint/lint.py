@@ -345,7 +345,7 @@ def check_spelling():
     need("codespell")
     names = files(".c", ".h", ".py", ".blp", ".md", ".xml.in", ".desktop.in", ".build", ".yml") + list(scripts("bash"))
     status, out = run("codespell", "--ignore-words-list", "inout,nd,te,ue,fo,cas,ser,busses,ans,hsi,hist,parm,parms,inh,mis,iif,ths,clen,"
-                      "thre,memroy,conectix,fpr,wit,als,ist,oder,statics,hda,regio,crate,creat", *sorted(set(names)))
+                      "thre,memroy,conectix,fpr,wit,als,ist,oder,statics,hda,datas,regio,crate,creat", *sorted(set(names)))
     if status != 0:
         yield out.strip()
 

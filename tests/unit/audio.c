@@ -159,13 +159,11 @@ speaker_realize (VmmDevice *dev, GError **error)
   return TRUE;
 }
 
-static const VmmSetting speaker_settings[] = { VMM_AUDIO_SETTINGS, { .key = NULL } };
-
 static const VmmDeviceClass speaker_class = {
   .name = "speaker",
   .summary = "A device that plays",
   .instance_size = sizeof (Speaker),
-  .settings = speaker_settings,
+  .settings = vmm_audio_settings,
   .realize = speaker_realize,
 };
 

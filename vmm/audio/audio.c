@@ -7,7 +7,18 @@
 
 #include <string.h>
 
-const char *const vmm_audio_backend_names[] = { "auto", "pipewire", "wav", "none", NULL };
+static const char *const aud_backends[] = { "auto", "pipewire", "wav", "none", NULL };
+
+const VmmSetting vmm_audio_settings[] = {
+  { .key = "backend",
+    .type = VMM_SETTING_ENUM,
+    .fallback = "auto",
+    .choices = aud_backends,
+    .summary = N_ ("Where sound goes to and comes from") },
+  { .key = "file", .type = VMM_SETTING_PATH, .summary = N_ ("WAV file that takes what is played (backend wav)") },
+  { .key = "input-file", .type = VMM_SETTING_PATH, .summary = N_ ("WAV file that is heard when recording (backend wav)") },
+  { .key = NULL },
+};
 
 /* === The ring === */
 

@@ -38,22 +38,12 @@ vmm_audio_spec_frame_size (const VmmAudioSpec *spec)
   return spec->channels * (spec->format == VMM_AUDIO_S16 ? 2 : 4);
 }
 
-/* The settings that every sound device has: put VMM_AUDIO_SETTINGS into the device's table. */
-extern const char *const vmm_audio_backend_names[];
-#define VMM_AUDIO_SETTINGS                                                                                               \
-  { .key = "backend",                                                                                                    \
-    .type = VMM_SETTING_ENUM,                                                                                            \
-    .fallback = "auto",                                                                                                  \
-    .choices = vmm_audio_backend_names,                                                                                  \
-    .summary = N_ ("Where sound goes to and comes from") },                                                              \
-      { .key = "file", .type = VMM_SETTING_PATH, .summary = N_ ("WAV file that takes what is played (backend wav)") },   \
-  {                                                                                                                      \
-    .key = "input-file", .type = VMM_SETTING_PATH, .summary = N_ ("WAV file that is heard when recording (backend wav)") \
-  }
+/* The settings of a sound device: its class's table. */
+extern const VmmSetting vmm_audio_settings[];
 
 /**
  * vmm_audio_new:
- * @dev: a device whose settings have VMM_AUDIO_SETTINGS
+ * @dev: a device with the settings above
  * Opens what the settings name. A sound server that is not there is no error: the log says so, and nothing is heard.
  * Thread: control (realize).
  * Errors: VMM_ERROR_INVALID_CONFIG, VMM_ERROR_HOST or VMM_ERROR_NOT_FOUND for a file that cannot be used.

@@ -8,6 +8,7 @@ extern const VmmDeviceClass vmm_atapi_cd_class;
 extern const VmmDeviceClass vmm_bios_rom_class;
 extern const VmmDeviceClass vmm_debugcon_class;
 extern const VmmDeviceClass vmm_fw_cfg_class;
+extern const VmmDeviceClass vmm_hda_class;
 extern const VmmDeviceClass vmm_i8042_class;
 extern const VmmDeviceClass vmm_isa_stubs_class;
 extern const VmmDeviceClass vmm_lpc_class;
@@ -29,6 +30,8 @@ extern const VmmDeviceClass vmm_virtio_rng_class;
 extern const VmmDeviceClass vmm_xhci_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
+  /* audio/ */
+  &vmm_hda_class,
   /* chipset/ */
   &vmm_bios_rom_class,
   &vmm_debugcon_class,
