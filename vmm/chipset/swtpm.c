@@ -301,14 +301,14 @@ vmm_swtpm_free (VmmSwtpm *tpm)
 
   if (tpm == NULL)
     return;
-  if (tpm->data >= 0)
-    close (tpm->data);
   if (tpm->control >= 0)
     {
       if (tpm->pid != 0)
         swt_send_control (tpm, words, 1, -1); /* its answer is its end */
       shutdown (tpm->control, SHUT_WR);
     }
+  if (tpm->data >= 0)
+    close (tpm->data);
   if (tpm->pid != 0)
     swt_reap (tpm->pid);
   if (tpm->control >= 0)
