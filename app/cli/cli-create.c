@@ -110,7 +110,7 @@ static int
 lccr_apply_resources (LodgeCliCall *call, LodgeMachineSpec *spec)
 {
   const char *memory = lodge_cli_option (call, "memory"), *cpus = lodge_cli_option (call, "cpus"),
-             *disk = lodge_cli_option (call, "disk");
+             *disk = lodge_cli_option (call, "disk"), *firmware = lodge_cli_option (call, "firmware");
   guint64 number;
 
   if (memory != NULL)
@@ -133,6 +133,14 @@ lccr_apply_resources (LodgeCliCall *call, LodgeMachineSpec *spec)
         return lodge_cli_usage (call, _ ("“%s” is not a size like 20G."), disk);
       lodge_machine_spec_set_disk_mib (spec, number);
     }
+  if (firmware != NULL)
+    {
+      if (!g_str_equal (firmware, "bios") && !g_str_equal (firmware, "uefi"))
+        return lodge_cli_usage (call, _ ("“%s” is not a firmware: it is bios or uefi."), firmware);
+      lodge_machine_spec_set_firmware (spec, firmware);
+    }
+  if (lodge_cli_option (call, "tpm") != NULL)
+    lodge_machine_spec_set_tpm (spec, TRUE);
   return 0;
 }
 

@@ -209,6 +209,7 @@ lcsh_print_host_json (LodgeHost *host)
   lcsh_add_string (builder, "bios", lodge_host_get_bios_path (host));
   lcsh_add_string (builder, "vgabios", lodge_host_get_vgabios_path (host));
   lcsh_add_string (builder, "uefi", lodge_host_get_uefi_path (host));
+  lcsh_add_string (builder, "swtpm", lodge_host_get_swtpm_path (host));
   for (gsize i = 0; i < G_N_ELEMENTS (lcsh_features); i++)
     lcsh_add_bool (builder, lcsh_features[i], lodge_host_has_feature (host, lcsh_features[i]));
   json_builder_end_object (builder);
@@ -251,6 +252,12 @@ lodge_cli_host (LodgeCliCall *call)
                    lodge_host_get_bios_path (host) != NULL ? lodge_host_get_bios_path (host) : _ ("missing: install SeaBIOS"));
   lcsh_print_line (_ ("VGA BIOS"), lodge_host_get_vgabios_path (host) != NULL ? lodge_host_get_vgabios_path (host)
                                                                               : _ ("missing: install SeaBIOS"));
+  lcsh_print_line (_ ("UEFI"),
+                   lodge_host_get_uefi_path (host) != NULL ? lodge_host_get_uefi_path (host) : _ ("missing: install OVMF"));
+  lcsh_print_line (_ ("TPM"),
+                   lodge_host_get_swtpm_path (host) != NULL ? lodge_host_get_swtpm_path (host) : _ ("missing: install swtpm"));
   lcsh_print_line (_ ("Features"), features->str);
+  if (lodge_host_get_kvm (host) == LODGE_KVM_OK)
+    lcsh_print_line (_ ("Secure Boot"), _ ("no: the engine has no system management mode (SMM)"));
   return EXIT_SUCCESS;
 }

@@ -20,6 +20,8 @@ static const LodgeCliOption lcli_create_options[] = {
   { "memory", "MIB", FALSE, N_ ("Memory in MiB, or with M or G after the number") },
   { "cpus", "N", FALSE, N_ ("Processors") },
   { "disk", "SIZE", FALSE, N_ ("Size of the new disk, like 20G; 0 for none") },
+  { "firmware", "KIND", FALSE, N_ ("Firmware: bios or uefi; as the system needs it") },
+  { "tpm", NULL, FALSE, N_ ("A TPM 2.0") },
   { "set", "GROUP.KEY=VALUE", TRUE, N_ ("A setting of machine.conf; an empty value removes it") },
   { NULL },
 };

@@ -41,6 +41,7 @@ lodge_host_facts_new (void)
   facts->bios_path = g_strdup (info->bios_path);
   facts->vgabios_path = g_strdup (info->vgabios_path);
   facts->uefi_path = g_strdup (info->uefi_path);
+  facts->swtpm_path = g_strdup (info->swtpm_path);
   facts->is_amd = info->cpu_model != NULL && strstr (info->cpu_model, "AMD") != NULL;
   if (info->irqfd)
     g_strv_builder_add (features, "irqfd");
@@ -62,6 +63,7 @@ lodge_host_facts_clear (LodgeHostFacts *facts)
   g_clear_pointer (&facts->bios_path, g_free);
   g_clear_pointer (&facts->vgabios_path, g_free);
   g_clear_pointer (&facts->uefi_path, g_free);
+  g_clear_pointer (&facts->swtpm_path, g_free);
   g_clear_pointer (&facts->features, g_strfreev);
 }
 

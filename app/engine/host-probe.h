@@ -11,7 +11,7 @@ typedef struct {
   char *detail; /* (nullable) */
   guint cpus, max_cpus;
   guint64 memory_bytes, available_bytes;
-  char *cpu_model, *bios_path, *vgabios_path, *uefi_path; /* (nullable) */
+  char *cpu_model, *bios_path, *vgabios_path, *uefi_path, *swtpm_path; /* (nullable) */
   char **features;
   gboolean is_amd;
 } LodgeHostFacts;

@@ -182,6 +182,12 @@ lodge_host_get_uefi_path (LodgeHost *self)
   return self->facts.uefi_path;
 }
 
+const char *
+lodge_host_get_swtpm_path (LodgeHost *self)
+{
+  return self->facts.swtpm_path;
+}
+
 gboolean
 lodge_host_has_feature (LodgeHost *self, const char *feature)
 {

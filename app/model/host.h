@@ -60,6 +60,7 @@ const char *lodge_host_get_cpu_model (LodgeHost *self);
 const char *lodge_host_get_bios_path (LodgeHost *self);                 /* (nullable): SeaBIOS */
 const char *lodge_host_get_vgabios_path (LodgeHost *self);              /* (nullable) */
 const char *lodge_host_get_uefi_path (LodgeHost *self);                 /* (nullable): OVMF */
+const char *lodge_host_get_swtpm_path (LodgeHost *self);                /* (nullable): what TPMs are made of */
 gboolean lodge_host_has_feature (LodgeHost *self, const char *feature); /* "irqfd", "ioeventfd", "smm", "io_uring" */
 
 G_END_DECLS

@@ -92,6 +92,39 @@ lodge_machine_spec_get_free_disk_mib (LodgeMachineSpec *self)
   return self->free_disk_mib;
 }
 
+static gboolean
+lspj_disc_is_uefi_only (LodgeMachineSpec *self)
+{
+  return self->media != NULL && lodge_media_info_get_boots_uefi (self->media) && !lodge_media_info_get_boots_bios (self->media);
+}
+
+const char *
+lodge_machine_spec_get_recommended_firmware (LodgeMachineSpec *self)
+{
+  LodgeOs *os = _lodge_machine_spec_get_os (self);
+
+  return (os != NULL && lodge_os_get_needs_uefi (os)) || lspj_disc_is_uefi_only (self) ? "uefi" : "bios";
+}
+
+/* libosinfo does not tell: these refuse to be installed without one. */
+gboolean
+lodge_machine_spec_get_recommended_tpm (LodgeMachineSpec *self)
+{
+  LodgeOs *os = _lodge_machine_spec_get_os (self);
+
+  return os != NULL && g_str_has_prefix (lodge_os_get_id (os), "win11");
+}
+
+const char *
+lodge_machine_spec_get_firmware_note (LodgeMachineSpec *self)
+{
+  /* What Windows 11 is told to have, this machine has but for Secure Boot. */
+  if (lodge_machine_spec_get_recommended_tpm (self))
+    return _ ("Its installer asks for Secure Boot, which these machines do not have yet.");
+  return lodge_machine_spec_get_recommended_firmware (self)[0] == 'u' ? _ ("Recommended: UEFI. Nothing else starts it.")
+                                                                      : _ ("BIOS suits most systems; some newer ones need UEFI.");
+}
+
 /* --- Judgement ----------------------------------------------------------------------------------------------------------------- */
 
 static char *
@@ -182,18 +215,44 @@ lspj_judge_disk (LodgeMachineSpec *self)
   return NULL;
 }
 
+/* Before the host was asked, nothing is known to be missing. */
+static gboolean
+lspj_host_is_known (void)
+{
+  return lodge_host_get_kvm (lodge_host_get_default ()) != LODGE_KVM_UNKNOWN;
+}
+
+static char *
+lspj_judge_firmware (LodgeMachineSpec *self)
+{
+  if (g_str_equal (self->firmware, "uefi") && lspj_host_is_known () && lodge_host_get_uefi_path (lodge_host_get_default ()) == NULL)
+    return g_strdup (_ ("This computer has no UEFI firmware for machines. Install the package “ovmf” or “edk2-ovmf”."));
+  return NULL;
+}
+
+static char *
+lspj_judge_tpm (LodgeMachineSpec *self)
+{
+  if (self->tpm && lspj_host_is_known () && lodge_host_get_swtpm_path (lodge_host_get_default ()) == NULL)
+    return g_strdup (_ ("A TPM needs the program swtpm. Install the package “swtpm”."));
+  return NULL;
+}
+
 static char *
 lspj_dup_hint (LodgeMachineSpec *self)
 {
   LodgeOs *os = _lodge_machine_spec_get_os (self);
   guint64 available = lodge_host_get_available_bytes (lodge_host_get_default ()) / LSPC_MIB;
+  gboolean uefi = g_str_equal (self->firmware, "uefi");
 
-  if (self->media != NULL && !lodge_media_info_get_boots_bios (self->media))
-    return lodge_media_info_get_boots_uefi (self->media)
-               ? g_strdup (_ ("This disc starts only with UEFI firmware, which the machine does not have."))
-               : g_strdup (_ ("A computer cannot start from this disc."));
-  if (os != NULL && lodge_os_get_needs_uefi (os))
-    return g_strdup_printf (_ ("%s needs UEFI firmware, which the machine does not have."), lodge_os_get_name (os));
+  if (self->media != NULL && !lodge_media_info_get_boots_bios (self->media) && !lodge_media_info_get_boots_uefi (self->media))
+    return g_strdup (_ ("A computer cannot start from this disc."));
+  if (!uefi && lspj_disc_is_uefi_only (self))
+    return g_strdup (_ ("This disc starts only with UEFI firmware."));
+  if (uefi && self->media != NULL && !lodge_media_info_get_boots_uefi (self->media))
+    return g_strdup (_ ("This disc starts only with BIOS firmware."));
+  if (!uefi && os != NULL && lodge_os_get_needs_uefi (os))
+    return g_strdup_printf (_ ("%s needs UEFI firmware."), lodge_os_get_name (os));
   if (os != NULL && self->memory_mib < lodge_machine_spec_get_minimum_memory_mib (self))
     return g_strdup_printf (_ ("%s wants at least %u MiB of memory."), lodge_os_get_name (os),
                             lodge_machine_spec_get_minimum_memory_mib (self));
@@ -227,7 +286,8 @@ _lodge_machine_spec_judge (LodgeMachineSpec *self)
 {
   char *(*const judges[LODGE_N_SPEC_FIELDS]) (LodgeMachineSpec *) = {
     [LODGE_SPEC_NAME] = lspj_judge_name, [LODGE_SPEC_PATH] = lspj_judge_path, [LODGE_SPEC_MEMORY] = lspj_judge_memory,
-    [LODGE_SPEC_CPUS] = lspj_judge_cpus, [LODGE_SPEC_DISK] = lspj_judge_disk,
+    [LODGE_SPEC_CPUS] = lspj_judge_cpus, [LODGE_SPEC_DISK] = lspj_judge_disk, [LODGE_SPEC_FIRMWARE] = lspj_judge_firmware,
+    [LODGE_SPEC_TPM] = lspj_judge_tpm,
   };
   g_autofree char *hint = lspj_dup_hint (self);
   gboolean valid = self->detecting == NULL;

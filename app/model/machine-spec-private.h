@@ -14,7 +14,15 @@ G_BEGIN_DECLS
 #define LSPC_DEFAULT_MEMORY 2048      /* MiB */
 #define LSPC_DEFAULT_DISK (20 * 1024) /* MiB */
 
-typedef enum { LSPC_HAND_NAME = 1, LSPC_HAND_OS = 2, LSPC_HAND_MEMORY = 4, LSPC_HAND_CPUS = 8, LSPC_HAND_DISK = 16 } LspcHand;
+typedef enum {
+  LSPC_HAND_NAME = 1,
+  LSPC_HAND_OS = 2,
+  LSPC_HAND_MEMORY = 4,
+  LSPC_HAND_CPUS = 8,
+  LSPC_HAND_DISK = 16,
+  LSPC_HAND_FIRMWARE = 32,
+  LSPC_HAND_TPM = 64,
+} LspcHand;
 
 typedef struct {
   char *group, *key, *value; /* value: (nullable): remove the key */
@@ -25,7 +33,7 @@ struct _LodgeMachineSpec {
   LodgeLibrary *library;
   LodgeSource source;
   char *name, *path, *initrd, *kernel_args, *os_id, *firmware;
-  gboolean link_image;
+  gboolean link_image, tpm;
   guint memory_mib, cpus;
   guint64 disk_mib, free_disk_mib;
   LspcHand by_hand;

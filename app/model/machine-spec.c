@@ -32,6 +32,7 @@ enum {
   PROP_CPUS,
   PROP_DISK_MIB,
   PROP_FIRMWARE,
+  PROP_TPM,
   PROP_DETECTING,
   PROP_MEDIA,
   PROP_VALID,
@@ -119,6 +120,13 @@ lspc_apply_defaults (LodgeMachineSpec *self)
     {
       self->disk_mib = disk_mib;
       lspc_notify (self, PROP_DISK_MIB);
+    }
+  if (!(self->by_hand & LSPC_HAND_FIRMWARE) && g_set_str (&self->firmware, lodge_machine_spec_get_recommended_firmware (self)))
+    lspc_notify (self, PROP_FIRMWARE);
+  if (!(self->by_hand & LSPC_HAND_TPM) && self->tpm != lodge_machine_spec_get_recommended_tpm (self))
+    {
+      self->tpm = !self->tpm;
+      lspc_notify (self, PROP_TPM);
     }
   _lodge_machine_spec_judge (self);
 }
@@ -234,6 +242,8 @@ _lodge_machine_spec_build (LodgeMachineSpec *self)
   if (self->source == LODGE_SOURCE_ISO && self->path != NULL)
     g_key_file_set_string (conf, "cdrom0", "image", self->path);
   g_key_file_set_string (conf, "cdrom0", "boot", "2");
+  if (self->tpm)
+    g_key_file_set_string (conf, "tpm0", "class", "tpm-crb");
   g_key_file_set_string (conf, "serial0", "class", "serial");
   g_key_file_set_string (conf, "serial0", "port", "com1");
 
@@ -631,6 +641,39 @@ lodge_machine_spec_set_cpus (LodgeMachineSpec *self, guint cpus)
   _lodge_machine_spec_judge (self);
 }
 
+const char *
+lodge_machine_spec_get_firmware (LodgeMachineSpec *self)
+{
+  return self->firmware;
+}
+
+void
+lodge_machine_spec_set_firmware (LodgeMachineSpec *self, const char *firmware)
+{
+  g_return_if_fail (g_strcmp0 (firmware, "bios") == 0 || g_strcmp0 (firmware, "uefi") == 0);
+  self->by_hand |= LSPC_HAND_FIRMWARE;
+  if (g_set_str (&self->firmware, firmware))
+    lspc_notify (self, PROP_FIRMWARE);
+  _lodge_machine_spec_judge (self);
+}
+
+gboolean
+lodge_machine_spec_get_tpm (LodgeMachineSpec *self)
+{
+  return self->tpm;
+}
+
+void
+lodge_machine_spec_set_tpm (LodgeMachineSpec *self, gboolean tpm)
+{
+  self->by_hand |= LSPC_HAND_TPM;
+  if (self->tpm == !!tpm)
+    return;
+  self->tpm = !!tpm;
+  lspc_notify (self, PROP_TPM);
+  _lodge_machine_spec_judge (self);
+}
+
 guint64
 lodge_machine_spec_get_disk_mib (LodgeMachineSpec *self)
 {
@@ -710,8 +753,10 @@ lspc_set_property (GObject *object, guint id, const GValue *value, GParamSpec *p
       lodge_machine_spec_set_disk_mib (self, g_value_get_uint64 (value));
       break;
     case PROP_FIRMWARE:
-      if (g_set_str (&self->firmware, g_value_get_string (value)))
-        lspc_notify (self, PROP_FIRMWARE);
+      lodge_machine_spec_set_firmware (self, g_value_get_string (value));
+      break;
+    case PROP_TPM:
+      lodge_machine_spec_set_tpm (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -757,6 +802,9 @@ lspc_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_FIRMWARE:
       g_value_set_string (value, self->firmware);
+      break;
+    case PROP_TPM:
+      g_value_set_boolean (value, self->tpm);
       break;
     case PROP_DETECTING:
       g_value_set_boolean (value, self->detecting != NULL);
@@ -819,6 +867,7 @@ lodge_machine_spec_class_init (LodgeMachineSpecClass *klass)
   lspc_props[PROP_CPUS] = g_param_spec_uint ("cpus", NULL, NULL, 0, G_MAXINT, 0, flags);
   lspc_props[PROP_DISK_MIB] = g_param_spec_uint64 ("disk-mib", NULL, NULL, 0, G_MAXUINT64, 0, flags);
   lspc_props[PROP_FIRMWARE] = g_param_spec_string ("firmware", NULL, NULL, "bios", flags);
+  lspc_props[PROP_TPM] = g_param_spec_boolean ("tpm", NULL, NULL, FALSE, flags);
   lspc_props[PROP_DETECTING] = g_param_spec_boolean ("detecting", NULL, NULL, FALSE, readable);
   lspc_props[PROP_MEDIA] = g_param_spec_object ("media", NULL, NULL, LODGE_TYPE_MEDIA_INFO, readable);
   lspc_props[PROP_VALID] = g_param_spec_boolean ("valid", NULL, NULL, FALSE, readable);

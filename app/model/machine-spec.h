@@ -34,6 +34,8 @@ typedef enum {
   LODGE_SPEC_MEMORY,
   LODGE_SPEC_CPUS,
   LODGE_SPEC_DISK,
+  LODGE_SPEC_FIRMWARE,
+  LODGE_SPEC_TPM,
   LODGE_SPEC_SETTINGS,
   LODGE_N_SPEC_FIELDS,
 } LodgeSpecField;
@@ -47,12 +49,12 @@ GType lodge_source_get_type (void);
  * Properties (read-write unless said, all notify):
  *   "source" LodgeSource; "name" string; "path", "initrd", "kernel-args" string; "link-image" boolean;
  *   "os-id" string (%NULL: unknown); "memory-mib" uint; "cpus" uint; "disk-mib" uint64 (0: no disk; not used with an image);
- *   "firmware" string ("bios");
+ *   "firmware" string ("bios", "uefi"); "tpm" boolean;
  *   read-only: "detecting" boolean: the medium is being looked at; "media" LodgeMediaInfo (%NULL: none or not an ISO);
  *   "valid" boolean: nothing speaks against creating it; "hint" string: translated remark that does not forbid, like "This disc
  *   does not start a PC" (%NULL: none).
- * Setting "path" of an ISO looks at it and sets "os-id"; setting "os-id" sets name, memory, processors and disk to what suits the
- * system, within what the host has; what was set by hand stays.
+ * Setting "path" of an ISO looks at it and sets "os-id"; setting "os-id" sets name, memory, processors, disk, firmware and TPM to what
+ * suits the system, within what the host has; what was set by hand stays.
  */
 #define LODGE_TYPE_MACHINE_SPEC (lodge_machine_spec_get_type ())
 G_DECLARE_FINAL_TYPE (LodgeMachineSpec, lodge_machine_spec, LODGE, MACHINE_SPEC, GObject)
@@ -87,6 +89,11 @@ guint lodge_machine_spec_get_cpus (LodgeMachineSpec *self);
 void lodge_machine_spec_set_cpus (LodgeMachineSpec *self, guint cpus);
 guint64 lodge_machine_spec_get_disk_mib (LodgeMachineSpec *self);
 void lodge_machine_spec_set_disk_mib (LodgeMachineSpec *self, guint64 disk_mib);
+const char *lodge_machine_spec_get_firmware (LodgeMachineSpec *self);
+/** lodge_machine_spec_set_firmware: @firmware: "bios" or "uefi" */
+void lodge_machine_spec_set_firmware (LodgeMachineSpec *self, const char *firmware);
+gboolean lodge_machine_spec_get_tpm (LodgeMachineSpec *self);
+void lodge_machine_spec_set_tpm (LodgeMachineSpec *self, gboolean tpm);
 LodgeMediaInfo *lodge_machine_spec_get_media (LodgeMachineSpec *self);
 gboolean lodge_machine_spec_get_detecting (LodgeMachineSpec *self);
 gboolean lodge_machine_spec_get_valid (LodgeMachineSpec *self);
@@ -109,6 +116,12 @@ guint64 lodge_machine_spec_get_recommended_disk_mib (LodgeMachineSpec *self);
 guint64 lodge_machine_spec_get_minimum_disk_mib (LodgeMachineSpec *self);
 guint64 lodge_machine_spec_get_maximum_disk_mib (LodgeMachineSpec *self); /* what the format allows */
 guint64 lodge_machine_spec_get_free_disk_mib (LodgeMachineSpec *self);    /* free where bundles are; 0: unknown */
+
+/** lodge_machine_spec_get_recommended_firmware: Returns: (transfer none): "uefi" if system or disc start with nothing else, or "bios". */
+const char *lodge_machine_spec_get_recommended_firmware (LodgeMachineSpec *self);
+gboolean lodge_machine_spec_get_recommended_tpm (LodgeMachineSpec *self);
+/** lodge_machine_spec_get_firmware_note: Returns: (transfer none): translated: what to know before choosing. */
+const char *lodge_machine_spec_get_firmware_note (LodgeMachineSpec *self);
 
 /**
  * lodge_machine_spec_set_setting:

@@ -92,6 +92,32 @@ test_system_sets_what_hands_did_not (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_system_needs_uefi (Fixture *fixture, gconstpointer data)
+{
+  g_assert_cmpstr (lodge_machine_spec_get_firmware (fixture->spec), ==, "bios");
+  g_assert_false (lodge_machine_spec_get_tpm (fixture->spec));
+  lodge_machine_spec_set_os_id (fixture->spec, "win11");
+  if (g_strcmp0 (lodge_machine_spec_get_recommended_firmware (fixture->spec), "uefi") != 0)
+    {
+      g_test_skip ("osinfo-db is not installed, or too old to know Windows 11");
+      return;
+    }
+  g_assert_cmpstr (lodge_machine_spec_get_firmware (fixture->spec), ==, "uefi");
+  g_assert_true (lodge_machine_spec_get_tpm (fixture->spec));
+  g_assert_cmpint (lodge_machine_spec_get_problem (fixture->spec, LODGE_SPEC_FIRMWARE) == NULL, ==,
+                   lodge_host_get_uefi_path (lodge_host_get_default ()) != NULL);
+  g_assert_cmpint (lodge_machine_spec_get_problem (fixture->spec, LODGE_SPEC_TPM) == NULL, ==,
+                   lodge_host_get_swtpm_path (lodge_host_get_default ()) != NULL);
+  /* By hand goes over it, and stays. */
+  lodge_machine_spec_set_firmware (fixture->spec, "bios");
+  g_assert_nonnull (strstr (lodge_machine_spec_get_hint (fixture->spec), "UEFI"));
+  g_assert_null (lodge_machine_spec_get_problem (fixture->spec, LODGE_SPEC_FIRMWARE));
+  lodge_machine_spec_set_os_id (fixture->spec, "debian12");
+  g_assert_cmpstr (lodge_machine_spec_get_firmware (fixture->spec), ==, "bios");
+  g_assert_false (lodge_machine_spec_get_tpm (fixture->spec));
+}
+
+static void
 test_names_are_judged (Fixture *fixture, gconstpointer data)
 {
   static const char *const bad[] = { "", ".hidden", "a/b", "a\nb", " a", "a ", "\x01" };
@@ -280,6 +306,32 @@ test_raw_image_is_copied_with_its_holes (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_image_keeps_the_firmware (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *from = test_write ("uefi.img", "begin", -1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LodgeMachine) machine = NULL;
+  g_autoptr (LodgeBundle) bundle = NULL;
+  g_autofree char *firmware = NULL;
+
+  if (lodge_host_get_uefi_path (lodge_host_get_default ()) == NULL)
+    {
+      g_test_skip ("OVMF is not installed");
+      return;
+    }
+  g_assert_cmpint (truncate (from, 1 << 20), ==, 0);
+  lodge_machine_spec_set_firmware (fixture->spec, "uefi");
+  lodge_machine_spec_set_source (fixture->spec, LODGE_SOURCE_IMAGE);
+  lodge_machine_spec_set_path (fixture->spec, from);
+  machine = create (fixture, NULL, &error);
+  g_assert_no_error (error);
+  bundle = lodge_bundle_load (lodge_machine_get_path (machine), &error);
+  g_assert_no_error (error);
+  firmware = lodge_bundle_dup_value (bundle, "machine", "firmware");
+  g_assert_cmpstr (firmware, ==, "uefi");
+}
+
+static void
 test_guesses (Fixture *fixture, gconstpointer data)
 {
   g_assert_cmpint (lodge_machine_spec_guess_source ("/a/Debian-13.ISO"), ==, LODGE_SOURCE_ISO);
@@ -296,6 +348,7 @@ main (int argc, char **argv)
   ADD ("/machine-spec/defaults/are-valid", test_enter_enter_enter);
   ADD ("/machine-spec/defaults/system-sets-what-hands-did-not", test_system_sets_what_hands_did_not);
   ADD ("/machine-spec/defaults/source-guessed-by-name", test_guesses);
+  ADD ("/machine-spec/defaults/uefi-and-tpm-where-the-system-needs-them", test_system_needs_uefi);
   ADD ("/machine-spec/problem/names", test_names_are_judged);
   ADD ("/machine-spec/problem/amounts", test_amounts_are_judged);
   ADD ("/machine-spec/problem/folders-devices-and-missing-files", test_sources_are_judged);
@@ -306,5 +359,6 @@ main (int argc, char **argv)
   ADD ("/machine-spec/create/cancelled-leaves-nothing", test_cancelled_leaves_nothing);
   ADD ("/machine-spec/create/what-was-left-half-made-is-cleaned", test_half_made_is_cleaned);
   ADD ("/machine-spec/create/raw-image-keeps-its-holes", test_raw_image_is_copied_with_its_holes);
+  ADD ("/machine-spec/create/image-keeps-the-firmware", test_image_keeps_the_firmware);
   return test_run ();
 }

@@ -18,6 +18,9 @@ struct _LodgeWizardResources {
   GtkWidget *disk_group;
   AdwSwitchRow *disk_switch;
   LodgeAmountRow *disk_row;
+  AdwComboRow *firmware_row;
+  AdwSwitchRow *tpm_switch;
+  GtkLabel *firmware_problem, *tpm_problem;
   GtkLabel *settings_problem;
 
   LodgeMachineSpec *spec;
@@ -30,17 +33,22 @@ static void
 lwres_update_problems (LodgeWizardResources *self)
 {
   LodgeMachineSpec *spec = self->spec;
-  const char *memory = lodge_machine_spec_get_problem (spec, LODGE_SPEC_MEMORY), *cpus, *disk, *settings;
+  const char *memory = lodge_machine_spec_get_problem (spec, LODGE_SPEC_MEMORY), *cpus, *disk, *firmware, *tpm, *settings;
 
   lodge_amount_row_set_problem (self->memory_row, memory);
   cpus = lodge_machine_spec_get_problem (spec, LODGE_SPEC_CPUS);
   lodge_wizard_show_problem (GTK_WIDGET (self->cpus_row), self->cpus_problem, cpus);
   disk = lodge_machine_spec_get_source (spec) != LODGE_SOURCE_IMAGE ? lodge_machine_spec_get_problem (spec, LODGE_SPEC_DISK) : NULL;
   lodge_amount_row_set_problem (self->disk_row, disk);
+  firmware = lodge_machine_spec_get_problem (spec, LODGE_SPEC_FIRMWARE);
+  tpm = lodge_machine_spec_get_problem (spec, LODGE_SPEC_TPM);
+  lodge_wizard_show_problem (GTK_WIDGET (self->firmware_row), self->firmware_problem, firmware);
+  lodge_wizard_show_problem (GTK_WIDGET (self->tpm_switch), self->tpm_problem, tpm);
   settings = lodge_machine_spec_get_problem (spec, LODGE_SPEC_SETTINGS);
   gtk_label_set_label (self->settings_problem, settings != NULL ? settings : "");
   gtk_widget_set_visible (GTK_WIDGET (self->settings_problem), settings != NULL);
-  gtk_widget_set_sensitive (self->next_button, memory == NULL && cpus == NULL && disk == NULL && settings == NULL);
+  gtk_widget_set_sensitive (self->next_button,
+                            memory == NULL && cpus == NULL && disk == NULL && firmware == NULL && tpm == NULL && settings == NULL);
 }
 
 static void
@@ -81,6 +89,10 @@ lwres_update (LodgeWizardResources *self)
                                                      ? _ ("More than is free. The machine pauses when there is no room left.")
                                                      : NULL);
     }
+
+  adw_combo_row_set_selected (self->firmware_row, g_str_equal (lodge_machine_spec_get_firmware (spec), "uefi") ? 1 : 0);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->firmware_row), lodge_machine_spec_get_firmware_note (spec));
+  adw_switch_row_set_active (self->tpm_switch, lodge_machine_spec_get_tpm (spec));
 
   lwres_update_problems (self);
   self->updating = FALSE;
@@ -126,6 +138,28 @@ on_disk_changed_cb (LodgeWizardResources *self)
     return;
   lodge_machine_spec_set_disk_mib (self->spec, (guint64) lodge_amount_row_get_value (self->disk_row));
   lwres_update (self);
+}
+
+static void
+on_firmware_changed_cb (LodgeWizardResources *self)
+{
+  if (self->updating || self->spec == NULL)
+    return;
+  self->updating = TRUE;
+  lodge_machine_spec_set_firmware (self->spec, adw_combo_row_get_selected (self->firmware_row) == 1 ? "uefi" : "bios");
+  lwres_update_problems (self);
+  self->updating = FALSE;
+}
+
+static void
+on_tpm_switched_cb (LodgeWizardResources *self)
+{
+  if (self->updating || self->spec == NULL)
+    return;
+  self->updating = TRUE;
+  lodge_machine_spec_set_tpm (self->spec, adw_switch_row_get_active (self->tpm_switch));
+  lwres_update_problems (self);
+  self->updating = FALSE;
 }
 
 static void
@@ -177,11 +211,17 @@ lodge_wizard_resources_class_init (LodgeWizardResourcesClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, disk_group);
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, disk_switch);
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, disk_row);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, firmware_row);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, tpm_switch);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, firmware_problem);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, tpm_problem);
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardResources, settings_problem);
   gtk_widget_class_bind_template_callback (widget_class, on_memory_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_cpus_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_disk_switched_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_disk_changed_cb);
+  gtk_widget_class_bind_template_callback (widget_class, on_firmware_changed_cb);
+  gtk_widget_class_bind_template_callback (widget_class, on_tpm_switched_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_next_clicked_cb);
 }
 

@@ -121,6 +121,7 @@ vmm_host_info_new (void)
   info->cpu_model = host_read_field ("/proc/cpuinfo", "model name");
   info->bios_path = vmm_firmware_find_bios (NULL);
   info->uefi_path = host_find_uefi ();
+  info->swtpm_path = g_find_program_in_path ("swtpm");
   info->vgabios_path = vmm_firmware_find_rom ("vgabios-stdvga.bin", NULL);
   return info;
 }
@@ -132,6 +133,7 @@ vmm_host_info_free (VmmHostInfo *info)
   g_free (info->cpu_model);
   g_free (info->bios_path);
   g_free (info->uefi_path);
+  g_free (info->swtpm_path);
   g_free (info->vgabios_path);
   g_free (info);
 }

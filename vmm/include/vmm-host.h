@@ -26,6 +26,7 @@ typedef struct {
   char *bios_path;    /* (nullable): SeaBIOS image found */
   char *vgabios_path; /* (nullable) */
   char *uefi_path;    /* (nullable): OVMF code image found */
+  char *swtpm_path;   /* (nullable): swtpm found */
 } VmmHostInfo;
 
 /** vmm_host_info_new: Asks the host. Opens a few files; takes milliseconds. Thread: any. */
