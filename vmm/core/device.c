@@ -139,8 +139,12 @@ vmm_device_get_string (VmmDevice *dev, const char *key)
 char *
 vmm_device_dup_path (VmmDevice *dev, const char *key)
 {
-  const char *value = vmm_device_get_string (dev, key);
+  return vmm_device_resolve_path (dev, vmm_device_get_string (dev, key));
+}
 
+char *
+vmm_device_resolve_path (VmmDevice *dev, const char *value)
+{
   if (value == NULL || value[0] == '\0')
     return NULL;
   if (g_path_is_absolute (value) || dev->machine->config == NULL)

@@ -72,6 +72,7 @@ VmmDevice *vmm_device_find_class (VmmDevice *dev, const char *class_name);
 /* Settings; the value was validated, so these cannot fail. */
 const char *vmm_device_get_string (VmmDevice *dev, const char *key); /* (nullable) */
 char *vmm_device_dup_path (VmmDevice *dev, const char *key);         /* (nullable) absolute */
+char *vmm_device_resolve_path (VmmDevice *dev, const char *value);   /* (nullable) the same for a part of a value */
 gint64 vmm_device_get_int (VmmDevice *dev, const char *key);
 gboolean vmm_device_get_bool (VmmDevice *dev, const char *key);
 /* The setting "serial" in printable ASCII, or a number made of the machine's and the device's name. At most @max characters. */

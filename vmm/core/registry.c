@@ -25,7 +25,9 @@ extern const VmmDeviceClass vmm_usb_keyboard_class;
 extern const VmmDeviceClass vmm_usb_mouse_class;
 extern const VmmDeviceClass vmm_usb_tablet_class;
 extern const VmmDeviceClass vmm_vga_class;
+extern const VmmDeviceClass vmm_virtio_balloon_class;
 extern const VmmDeviceClass vmm_virtio_blk_class;
+extern const VmmDeviceClass vmm_virtio_console_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
 extern const VmmDeviceClass vmm_xhci_class;
 
@@ -63,7 +65,9 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_usb_tablet_class,
   &vmm_xhci_class,
   /* virtio/ */
+  &vmm_virtio_balloon_class,
   &vmm_virtio_blk_class,
+  &vmm_virtio_console_class,
   &vmm_virtio_rng_class,
   NULL,
 };

@@ -107,4 +107,27 @@ gboolean vmm_machine_has_absolute_pointer (VmmMachine *machine);
  */
 gboolean vmm_machine_attach_serial (VmmMachine *machine, const char *device_id, int fd, gboolean replay, GError **error);
 
+/**
+ * vmm_machine_set_balloon:
+ * @guest_bytes: memory that the guest shall keep; 0: all of it
+ * Asks the guest's balloon driver; it gives up what it can, when it can.
+ * Thread: any.
+ * Errors: VMM_ERROR_NOT_FOUND: the machine has no virtio-balloon.
+ */
+gboolean vmm_machine_set_balloon (VmmMachine *machine, guint64 guest_bytes, GError **error);
+
+/* What the guest told last; 0 where it told nothing. */
+typedef struct {
+  guint64 inflated_bytes; /* given up */
+  guint64 total_bytes, free_bytes, available_bytes;
+} VmmBalloonInfo;
+
+/**
+ * vmm_machine_get_balloon:
+ * Reads what the guest told last about its memory, and asks it for newer numbers, which the next call sees.
+ * Thread: any.
+ * Errors: VMM_ERROR_NOT_FOUND: the machine has no virtio-balloon.
+ */
+gboolean vmm_machine_get_balloon (VmmMachine *machine, VmmBalloonInfo *ret_info, GError **error);
+
 G_END_DECLS
