@@ -99,6 +99,12 @@ vmm_machine_post (VmmMachine *machine, VmmCallFunc func, gpointer data)
   mach_post (machine, func, data, NULL);
 }
 
+void
+vmm_machine_post_full (VmmMachine *machine, VmmCallFunc func, gpointer data, GDestroyNotify free_data)
+{
+  mach_post (machine, func, data, free_data);
+}
+
 static void
 mach_request_free (gpointer data)
 {
@@ -552,6 +558,7 @@ mach_new_parts (VmmKvm *kvm, guint64 ram_bytes, guint n_vcpus, gboolean real_clo
   machine->devices = g_ptr_array_new ();
   machine->consoles = g_ptr_array_new ();
   machine->channels = g_ptr_array_new ();
+  machine->nets = g_ptr_array_new ();
   machine->blocks = g_ptr_array_new ();
   machine->bus = vmm_bus_new (kvm);
   machine->irq = vmm_irq_new (kvm);
@@ -679,6 +686,7 @@ vmm_machine_free (VmmMachine *machine)
   g_ptr_array_unref (machine->devices);
   g_ptr_array_unref (machine->consoles);
   g_ptr_array_unref (machine->channels);
+  g_ptr_array_unref (machine->nets);
   g_ptr_array_unref (machine->blocks);
   g_clear_pointer (&machine->config, vmm_config_unref);
   g_free (machine->log_dir);

@@ -21,6 +21,7 @@ struct _VmmMachine {
   GPtrArray *devices;  /* (element-type VmmDevice) (owned) in the order they were made */
   GPtrArray *consoles; /* (element-type VmmConsole) (not owned) */
   GPtrArray *channels; /* (element-type VmmChannel) (not owned) */
+  GPtrArray *nets;     /* (element-type VmmNet) (not owned) */
   GPtrArray *blocks;   /* (element-type VmmBlock) (not owned) open disks that may stall */
   struct _VmmInputHub *input;
   struct _VmmVcpus *vcpus; /* (nullable): none before the first start */
@@ -58,3 +59,5 @@ void vmm_input_hub_free (struct _VmmInputHub *hub);
 
 /* Runs @func on the control thread, soon, in order. Any thread. */
 void vmm_machine_post (VmmMachine *machine, VmmCallFunc func, gpointer data);
+/* @free_data: afterwards, or when the machine ends before. */
+void vmm_machine_post_full (VmmMachine *machine, VmmCallFunc func, gpointer data, GDestroyNotify free_data);

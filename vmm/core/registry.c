@@ -7,6 +7,7 @@ extern const VmmDeviceClass vmm_ata_disk_class;
 extern const VmmDeviceClass vmm_atapi_cd_class;
 extern const VmmDeviceClass vmm_bios_rom_class;
 extern const VmmDeviceClass vmm_debugcon_class;
+extern const VmmDeviceClass vmm_e1000e_class;
 extern const VmmDeviceClass vmm_fw_cfg_class;
 extern const VmmDeviceClass vmm_hda_class;
 extern const VmmDeviceClass vmm_i8042_class;
@@ -52,6 +53,8 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_tpm_crb_class,
   /* display/ */
   &vmm_vga_class,
+  /* net/ */
+  &vmm_e1000e_class,
   /* pci/ */
   &vmm_pci_host_class,
   /* storage/ */

@@ -24,5 +24,6 @@ typedef struct _VmmField VmmField;
 typedef struct _VmmPciBus VmmPciBus;
 typedef struct _VmmPciDevice VmmPciDevice;
 typedef struct _VmmFwCfg VmmFwCfg;
+typedef struct _VmmNet VmmNet;
 typedef struct _VmmBlock VmmBlock;
 typedef struct _VmmBlockRequest VmmBlockRequest;

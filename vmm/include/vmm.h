@@ -8,3 +8,4 @@
 #include "vmm-error.h"
 #include "vmm-host.h"
 #include "vmm-machine.h"
+#include "vmm-net.h"

@@ -40,7 +40,6 @@ typedef enum {
 typedef enum {
   VMM_NET_GSO_NONE = 0,
   VMM_NET_GSO_TCP4 = 1,
-  VMM_NET_GSO_UDP = 3, /* fragments; not offered, but taken */
   VMM_NET_GSO_TCP6 = 4,
   VMM_NET_GSO_ECN = 0x80,
 } VmmNetGso;
@@ -53,8 +52,6 @@ typedef enum {
   VMM_NET_OFFLOAD_TSO6 = 1 << 2,
   VMM_NET_OFFLOAD_ECN = 1 << 3,
 } VmmNetOffloads;
-
-typedef struct _VmmNet VmmNet;
 
 /**
  * VmmNetClient:
@@ -115,7 +112,7 @@ void vmm_net_receive_ready (VmmNet *net);
 /**
  * vmm_net_add_boot:
  * @dev: NIC that is a PCI device; @rom: file name of iPXE's image for it, "efi-e1000e.rom"
- * In realize after vmm_pci_device_init(): the boot ROM (setting "rom", or the distribution's; without "boot" its lack is no error) and the
- * place in the boot order.
+ * In realize after vmm_pci_device_init(): with the setting "boot" the place in the boot order and the boot ROM (setting "rom", or the
+ * distribution's); without it a ROM only if "rom" names one: a machine that boots from its disk need not start iPXE first.
  */
 gboolean vmm_net_add_boot (VmmDevice *dev, const char *rom, GError **error);
