@@ -22,8 +22,10 @@ extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_test_device_class;
 extern const VmmDeviceClass vmm_tpm_crb_class;
+extern const VmmDeviceClass vmm_usb_hub_class;
 extern const VmmDeviceClass vmm_usb_keyboard_class;
 extern const VmmDeviceClass vmm_usb_mouse_class;
+extern const VmmDeviceClass vmm_usb_storage_class;
 extern const VmmDeviceClass vmm_usb_tablet_class;
 extern const VmmDeviceClass vmm_vga_class;
 extern const VmmDeviceClass vmm_virtio_balloon_class;
@@ -63,8 +65,10 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_atapi_cd_class,
   &vmm_nvme_class,
   /* usb/ */
+  &vmm_usb_hub_class,
   &vmm_usb_keyboard_class,
   &vmm_usb_mouse_class,
+  &vmm_usb_storage_class,
   &vmm_usb_tablet_class,
   &vmm_xhci_class,
   /* virtio/ */
