@@ -39,10 +39,12 @@ ldcat_take_settings (const VmmSetting *settings, guint *ret_n)
 }
 
 static void
-ldcat_take (LodgeDeviceInfo *info, const char *name, const char *summary, const char *bus, const VmmSetting *settings)
+ldcat_take (LodgeDeviceInfo *info, const char *name, const char *summary, const char *description, const char *bus,
+            const VmmSetting *settings)
 {
   info->name = name;
   info->summary = summary;
+  info->description = description;
   info->bus = bus;
   info->settings = ldcat_take_settings (settings, &info->n_settings);
 }
@@ -64,14 +66,15 @@ ldcat_get (void)
         catalog.infos[i] = g_new0 (LodgeDeviceInfo, 1);
       catalog.infos[2] = g_new0 (LodgeDeviceInfo, n + 1);
       catalog.devices = g_new0 (const LodgeDeviceInfo *, n + 1);
-      ldcat_take (catalog.infos[0], "machine", _ ("System"), "system", vmm_machine_settings ());
-      ldcat_take (catalog.infos[1], "kernel", _ ("Direct kernel start"), "system", vmm_kernel_settings ());
+      ldcat_take (catalog.infos[0], "machine", _ ("System"), NULL, "system", vmm_machine_settings ());
+      ldcat_take (catalog.infos[1], "kernel", _ ("Direct kernel start"), NULL, "system", vmm_kernel_settings ());
       for (guint i = 0; classes[i].name != NULL; i++)
         if (classes[i].user_creatable)
           {
             LodgeDeviceInfo *info = &catalog.infos[2][catalog.n_devices];
 
-            ldcat_take (info, classes[i].name, _ (classes[i].summary), classes[i].bus, classes[i].settings);
+            ldcat_take (info, classes[i].name, _ (classes[i].summary),
+                        classes[i].description != NULL ? _ (classes[i].description) : NULL, classes[i].bus, classes[i].settings);
             catalog.devices[catalog.n_devices++] = info;
           }
       g_once_init_leave (&once, 1);

@@ -34,9 +34,10 @@ typedef struct {
 } LodgeSettingInfo;
 
 typedef struct {
-  const char *name;    /* value of class=; "machine" and "kernel" for these groups */
-  const char *summary; /* translated, one line */
-  const char *bus;     /* "system", "pci", "sata" … */
+  const char *name;        /* value of class=; "machine" and "kernel" for these groups */
+  const char *summary;     /* translated, one line */
+  const char *description; /* (nullable): translated: a sentence on what it is good for */
+  const char *bus;         /* "system", "pci", "sata" … */
   const LodgeSettingInfo *settings;
   guint n_settings;
 } LodgeDeviceInfo;

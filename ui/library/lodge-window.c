@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 
+#include "hardware/lodge-hardware-page.h"
 #include "library/lodge-machine-page.h"
 #include "library/lodge-machine-row.h"
 #include "media/os.h"
@@ -33,7 +34,9 @@ struct _LodgeWindow {
   AdwBanner *empty_banner;
   GtkMenuButton *menu_button;
   GtkMenuButton *empty_menu_button;
+  GtkWidget *views;
   LodgeMachinePage *page;
+  LodgeHardwarePage *hardware;
 
   LodgeLibrary *library;
   GtkFilter *filter;
@@ -99,9 +102,10 @@ on_selected_changed_cb (LodgeWindow *self)
   if (machine != NULL)
     {
       lodge_machine_page_set_machine (self->page, machine);
+      lodge_hardware_page_set_machine (self->hardware, machine);
       adw_navigation_page_set_title (self->content_page, lodge_machine_get_name (machine));
     }
-  gtk_widget_set_visible (GTK_WIDGET (self->page), machine != NULL);
+  gtk_widget_set_visible (self->views, machine != NULL);
   lwin_update_actions (self);
 }
 
@@ -515,6 +519,17 @@ on_library_loaded_cb (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+on_show_view_cb (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  LodgeWindow *self = LODGE_WINDOW (widget);
+
+  if (lwin_get_selected (self) == NULL)
+    return;
+  adw_navigation_split_view_set_show_content (self->split, TRUE);
+  adw_view_stack_set_visible_child_name (ADW_VIEW_STACK (self->views), g_variant_get_string (parameter, NULL));
+}
+
+static void
 on_reload_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   lodge_library_refresh (LODGE_WINDOW (widget)->library, NULL);
@@ -561,6 +576,7 @@ lodge_window_class_init (LodgeWindowClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = lodge_window_dispose;
 
+  g_type_ensure (LODGE_TYPE_HARDWARE_PAGE);
   g_type_ensure (LODGE_TYPE_MACHINE_PAGE);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/lodge_vm/Lodge/library/lodge-window.ui");
   gtk_widget_class_bind_template_child (widget_class, LodgeWindow, toasts);
@@ -580,7 +596,9 @@ lodge_window_class_init (LodgeWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeWindow, empty_banner);
   gtk_widget_class_bind_template_child (widget_class, LodgeWindow, menu_button);
   gtk_widget_class_bind_template_child (widget_class, LodgeWindow, empty_menu_button);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWindow, views);
   gtk_widget_class_bind_template_child (widget_class, LodgeWindow, page);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWindow, hardware);
   gtk_widget_class_bind_template_callback (widget_class, on_search_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_search_stopped_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_search_activated_cb);
@@ -591,6 +609,9 @@ lodge_window_class_init (LodgeWindowClass *klass)
   gtk_widget_class_install_action (widget_class, "win.delete-machine", NULL, on_delete_cb);
   gtk_widget_class_install_action (widget_class, "win.kvm-help", NULL, on_kvm_help_cb);
   gtk_widget_class_install_action (widget_class, "win.reload", NULL, on_reload_cb);
+  gtk_widget_class_install_action (widget_class, "win.show-view", "s", on_show_view_cb);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_1, GDK_ALT_MASK, "win.show-view", "s", "overview");
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_2, GDK_ALT_MASK, "win.show-view", "s", "hardware");
   gtk_widget_class_install_action (widget_class, "win.show-menu", NULL, on_show_menu_cb);
   gtk_widget_class_install_action (widget_class, "win.context-menu", NULL, on_context_menu_cb);
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, on_fullscreen_cb);

@@ -471,6 +471,7 @@ serial_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_serial_class = {
   .name = "serial",
   .summary = N_ ("Serial port"),
+  .description = N_ ("A text console for boot loaders, kernels and logs, reached by “lodge console”."),
   .bus = VMM_DEVICE_SYSTEM,
   .user_creatable = TRUE,
   .instance_size = sizeof (VmmSerial),

@@ -373,6 +373,7 @@ crb_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_tpm_crb_class = {
   .name = "tpm-crb",
   .summary = N_ ("TPM 2.0"),
+  .description = N_ ("A security chip that keeps keys and measures what was started; Windows 11 wants one."),
   .bus = VMM_DEVICE_SYSTEM,
   .user_creatable = TRUE,
   .instance_size = sizeof (Crb),

@@ -69,6 +69,7 @@ vmm_class_list (void)
       for (guint i = 0; i < n; i++)
         list[i] = (VmmClassInfo) { .name = vmm_device_classes[i]->name,
                                    .summary = vmm_device_classes[i]->summary,
+                                   .description = vmm_device_classes[i]->description,
                                    .bus = buses[vmm_device_classes[i]->bus],
                                    .settings = vmm_device_classes[i]->settings,
                                    .user_creatable = vmm_device_classes[i]->user_creatable };

@@ -21,7 +21,8 @@ typedef enum {
 
 struct _VmmDeviceClass {
   const char *name;
-  const char *summary; /* translatable, N_() */
+  const char *summary;     /* translatable, N_() */
+  const char *description; /* (nullable) translatable: a sentence for people: what it is good for. For those in machine.conf */
   VmmDeviceBus bus;
   gboolean user_creatable; /* may stand in machine.conf as class= */
   gsize instance_size;

@@ -405,6 +405,7 @@ vga_realize (VmmDevice *dev, GError **error)
 const VmmDeviceClass vmm_vga_class = {
   .name = "vga",
   .summary = N_ ("Standard VGA display"),
+  .description = N_ ("A screen that every system can draw on, from the first moment of its start."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VmmVga),

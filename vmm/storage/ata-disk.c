@@ -862,6 +862,7 @@ adisk_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_ata_disk_class = {
   .name = "sata-disk",
   .summary = N_ ("Hard disk (SATA)"),
+  .description = N_ ("A disk that every system has a driver for."),
   .bus = VMM_DEVICE_SATA,
   .user_creatable = TRUE,
   .instance_size = sizeof (AtaDisk),

@@ -787,6 +787,7 @@ acd_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_atapi_cd_class = {
   .name = "sata-cd",
   .summary = N_ ("CD/DVD drive (SATA)"),
+  .description = N_ ("A drive for disc images; the disc can be changed while the machine runs."),
   .bus = VMM_DEVICE_SATA,
   .user_creatable = TRUE,
   .instance_size = sizeof (AtapiCd),

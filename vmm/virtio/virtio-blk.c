@@ -622,6 +622,8 @@ vblk_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_virtio_blk_class = {
   .name = "virtio-blk",
   .summary = N_ ("Hard disk (virtio)"),
+  .description
+  = N_ ("The fastest disk, for systems that have virtio drivers: Linux and the BSDs; Windows with additional drivers."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VirtioBlk),

@@ -149,6 +149,7 @@ vrng_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_virtio_rng_class = {
   .name = "virtio-rng",
   .summary = N_ ("Source of random numbers (virtio)"),
+  .description = N_ ("Gives the guest good random numbers from this computer, so that it starts without waiting for them."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VirtioRng),
