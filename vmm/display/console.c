@@ -13,12 +13,17 @@ struct _VmmConsole {
   const VmmConsoleOps *ops;
   VmmSurface *surface; /* (nullable) */
   GPtrArray *viewers;  /* (element-type VmmViewer) (not owned) */
+  gboolean unused;     /* the guest has switched this output off */
+  VmmCursor *cursor;   /* (nullable) */
+  int cursor_x, cursor_y;
+  gint cursor_serial; /* (atomic): of the last change */
 };
 
 struct _VmmViewer {
   VmmConsole *console;
   VmmSurface *seen; /* (nullable): what the last pull returned; the reference keeps its address from being used again */
   VmmDamage damage;
+  gint cursor_serial; /* seen */
 };
 
 VmmConsole *
@@ -42,6 +47,7 @@ vmm_console_free (VmmConsole *console)
   g_ptr_array_remove (console->dev->machine->consoles, console);
   g_ptr_array_unref (console->viewers);
   g_clear_pointer (&console->surface, vmm_surface_unref);
+  g_clear_pointer (&console->cursor, vmm_cursor_unref);
   g_free (console);
 }
 
@@ -76,12 +82,98 @@ vmm_console_damage (VmmConsole *console, int x, int y, int width, int height)
     vmm_damage_add (&((VmmViewer *) console->viewers->pdata[i])->damage, rect);
 }
 
+void
+vmm_console_set_used (VmmConsole *console, gboolean used)
+{
+  console->unused = !used;
+}
+
+void
+vmm_console_set_cursor (VmmConsole *console, VmmCursor *cursor, int x, int y)
+{
+  g_clear_pointer (&console->cursor, vmm_cursor_unref);
+  console->cursor = cursor;
+  vmm_console_move_cursor (console, x, y);
+}
+
+void
+vmm_console_move_cursor (VmmConsole *console, int x, int y)
+{
+  console->cursor_x = x;
+  console->cursor_y = y;
+  g_atomic_int_inc (&console->cursor_serial);
+}
+
+gboolean
+vmm_console_can_resize (VmmConsole *console)
+{
+  return console->ops->request_size != NULL;
+}
+
+void
+vmm_console_request_size (VmmConsole *console, int width, int height)
+{
+  if (console->ops->request_size == NULL)
+    return;
+  vmm_device_lock (console->dev);
+  console->ops->request_size (console->dev, console, MAX (width, 1), MAX (height, 1));
+  vmm_device_unlock (console->dev);
+}
+
+/* Where the console's picture lies among those of its device. FALSE: it stands alone. Device's lock held. */
+static gboolean
+cons_place (VmmConsole *console, VmmRect *ret_place, int *ret_width, int *ret_height)
+{
+  GPtrArray *consoles = console->dev->machine->consoles;
+  int width = 0, height = 0;
+  guint n = 0;
+
+  if (console->unused || console->surface == NULL)
+    return FALSE;
+  for (guint i = 0; i < consoles->len; i++)
+    {
+      VmmConsole *other = consoles->pdata[i];
+
+      if (other->dev != console->dev || other->unused || other->surface == NULL)
+        continue;
+      if (other == console)
+        *ret_place = (VmmRect) { width, 0, other->surface->width, other->surface->height };
+      width += other->surface->width;
+      height = MAX (height, other->surface->height);
+      n++;
+    }
+  *ret_width = width;
+  *ret_height = height;
+  return n > 1;
+}
+
+gboolean
+vmm_console_pointer_position (VmmConsole *console, int x, int y)
+{
+  VmmRect place;
+  int width, height;
+  gboolean shared;
+
+  x = CLAMP (x, 0, 32767);
+  y = CLAMP (y, 0, 32767);
+  vmm_device_lock (console->dev);
+  shared = cons_place (console, &place, &width, &height);
+  vmm_device_unlock (console->dev);
+  if (shared)
+    {
+      x = (int) (((gint64) place.x * 32767 + (gint64) x * place.width) / width);
+      y = (int) ((gint64) y * place.height / height);
+    }
+  return vmm_machine_pointer_position (console->dev->machine, x, y);
+}
+
 VmmViewer *
 vmm_console_add_viewer (VmmConsole *console)
 {
   VmmViewer *viewer = g_new0 (VmmViewer, 1);
 
   viewer->console = console;
+  viewer->cursor_serial = g_atomic_int_get (&console->cursor_serial) - 1;
   vmm_device_lock (console->dev);
   g_ptr_array_add (console->viewers, viewer);
   if (console->viewers->len == 1)
@@ -139,6 +231,22 @@ vmm_viewer_pull (VmmViewer *viewer, VmmFrame *ret_frame)
 
   g_clear_pointer (&old, vmm_surface_unref);
   return changed;
+}
+
+gboolean
+vmm_viewer_pull_cursor (VmmViewer *viewer, VmmCursor **ret_cursor, int *ret_x, int *ret_y)
+{
+  VmmConsole *console = viewer->console;
+
+  if (g_atomic_int_get (&console->cursor_serial) == viewer->cursor_serial)
+    return FALSE;
+  vmm_device_lock (console->dev);
+  viewer->cursor_serial = g_atomic_int_get (&console->cursor_serial);
+  *ret_cursor = console->cursor != NULL ? vmm_cursor_ref (console->cursor) : NULL;
+  *ret_x = console->cursor_x;
+  *ret_y = console->cursor_y;
+  vmm_device_unlock (console->dev);
+  return TRUE;
 }
 
 void

@@ -12,17 +12,29 @@ typedef struct {
   void (*set_watched) (VmmDevice *dev, VmmConsole *console, gboolean watched);
   /* (nullable) Text screen, appended as UTF-8 lines. FALSE: a graphics mode. Device's lock held. */
   gboolean (*text) (VmmDevice *dev, GString *text);
+  /* (nullable) A viewer would like this size, both at least 1; NULL: the guest cannot be asked. Any thread, device's lock held. */
+  void (*request_size) (VmmDevice *dev, VmmConsole *console, int width, int height);
 } VmmConsoleOps;
 
 VmmConsole *vmm_console_new (VmmDevice *dev, const VmmConsoleOps *ops); /* adds itself to the machine */
 void vmm_console_free (VmmConsole *console);                            /* in unrealize */
 
-/* Inside update. */
+/* Inside update, or whenever else the device's lock is held. */
 void vmm_console_set_surface (VmmConsole *console, VmmSurface *surface); /* (transfer full); damages everything */
 VmmSurface *vmm_console_get_surface (VmmConsole *console);               /* (transfer none) (nullable) */
 void vmm_console_damage (VmmConsole *console, int x, int y, int width, int height);
 
-/* A surface in its own memfd, black. NULL only if the host is out of memory. */
+/* Whether the guest uses this output: those that it does not use take no part in the pointer's positions. At first all are used. */
+void vmm_console_set_used (VmmConsole *console, gboolean used);
+/* The guest's pointer. @cursor: (transfer full) (nullable). Device's lock held. */
+void vmm_console_set_cursor (VmmConsole *console, VmmCursor *cursor, int x, int y);
+void vmm_console_move_cursor (VmmConsole *console, int x, int y);
+/* At most VMM_CURSOR_MAX a side; pixels not yet set. (nullable) */
+VmmCursor *vmm_cursor_new (int width, int height, int hot_x, int hot_y);
+#define VMM_CURSOR_MAX 256 /* pixels */
+
+/* A surface in its own memfd, black, at most VMM_SURFACE_MAX a side. NULL only if the host is out of memory. */
+#define VMM_SURFACE_MAX 16384 /* pixels; devices limit what a guest may ask for */
 VmmSurface *vmm_surface_new (int width, int height, GError **error);
 /* A surface over memory that somebody else owns (video memory). */
 VmmSurface *vmm_surface_new_for_memory (int width, int height, gsize stride, guint8 *pixels, int fd, gsize fd_offset,

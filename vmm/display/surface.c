@@ -7,8 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SURF_MAX 4096 /* pixels a side; devices limit what a guest may ask for */
-
 typedef struct {
   guint8 *pixels;
   gsize size; /* bytes mapped */
@@ -33,7 +31,7 @@ vmm_surface_new (int width, int height, GError **error)
   guint8 *pixels;
   int fd;
 
-  g_assert (width > 0 && width <= SURF_MAX && height > 0 && height <= SURF_MAX);
+  g_assert (width > 0 && width <= VMM_SURFACE_MAX && height > 0 && height <= VMM_SURFACE_MAX);
   fd = memfd_create ("lodge-picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0 || ftruncate (fd, (off_t) size) < 0
       || (pixels = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED)
@@ -86,4 +84,35 @@ vmm_surface_unref (VmmSurface *surface)
   if (surface->destroy != NULL)
     surface->destroy (surface->destroy_data);
   g_free (surface);
+}
+
+VmmCursor *
+vmm_cursor_new (int width, int height, int hot_x, int hot_y)
+{
+  VmmCursor *cursor;
+
+  g_assert (width > 0 && width <= VMM_CURSOR_MAX && height > 0 && height <= VMM_CURSOR_MAX);
+  cursor = g_try_malloc (sizeof *cursor + (gsize) width * (gsize) height * sizeof cursor->pixels[0]);
+  if (cursor == NULL)
+    return NULL;
+  cursor->width = width;
+  cursor->height = height;
+  cursor->hot_x = CLAMP (hot_x, 0, width - 1);
+  cursor->hot_y = CLAMP (hot_y, 0, height - 1);
+  g_atomic_ref_count_init (&cursor->ref_count);
+  return cursor;
+}
+
+VmmCursor *
+vmm_cursor_ref (VmmCursor *cursor)
+{
+  g_atomic_ref_count_inc (&cursor->ref_count);
+  return cursor;
+}
+
+void
+vmm_cursor_unref (VmmCursor *cursor)
+{
+  if (g_atomic_ref_count_dec (&cursor->ref_count))
+    g_free (cursor);
 }

@@ -70,6 +70,51 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmmViewer, vmm_viewer_free)
 gboolean vmm_viewer_pull (VmmViewer *viewer, VmmFrame *ret_frame);
 
 /**
+ * VmmCursor:
+ * The image of the guest's pointer, where the guest leaves drawing it to the viewer. Never changes.
+ */
+typedef struct {
+  gatomicrefcount ref_count;
+  int width, height;   /* pixels */
+  int hot_x, hot_y;    /* the pixel that points */
+  guint32 pixels[];    /* native-endian 0xAARRGGBB, colours multiplied by alpha, no padding */
+} VmmCursor;
+
+VmmCursor *vmm_cursor_ref (VmmCursor *cursor);
+void vmm_cursor_unref (VmmCursor *cursor);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmmCursor, vmm_cursor_unref)
+
+/**
+ * vmm_viewer_pull_cursor:
+ * @ret_cursor: (out) (transfer full) (nullable): the image; NULL: there is none, the guest hides its pointer or draws it itself
+ * @ret_x: @ret_y: (out): where in the picture the upper left corner of the image lies, by the guest's reckoning; may lie outside
+ * Thread: any, one at a time per viewer; free of locks while nothing changed.
+ * Returns: TRUE if the pointer changed since the same viewer's last call.
+ */
+gboolean vmm_viewer_pull_cursor (VmmViewer *viewer, VmmCursor **ret_cursor, int *ret_x, int *ret_y);
+
+/**
+ * vmm_console_can_resize:
+ * Returns: TRUE if the guest can be asked for a size with vmm_console_request_size(). Never changes. Thread: any.
+ */
+gboolean vmm_console_can_resize (VmmConsole *console);
+
+/**
+ * vmm_console_request_size:
+ * Tells the guest the size that the viewer would like; it may follow or not. The device takes the nearest that it can do.
+ * Units: pixels. Thread: any; never blocks for long.
+ */
+void vmm_console_request_size (VmmConsole *console, int width, int height);
+
+/**
+ * vmm_console_pointer_position:
+ * @x: @y: 0…32767 over this console's picture
+ * As vmm_machine_pointer_position() where one device has several pictures: the guest is told the place in all of them together, side
+ * by side in the order of the consoles. Thread: any.
+ */
+gboolean vmm_console_pointer_position (VmmConsole *console, int x, int y);
+
+/**
  * vmm_console_dup_text:
  * Returns: (transfer full) (nullable): the text screen as UTF-8, one line per row with trailing blanks removed, or NULL in a
  *   graphics mode. Thread: any.
