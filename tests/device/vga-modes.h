@@ -33,7 +33,7 @@ vga_test_init (VgaTest *test, const char *memory)
   g_assert_no_error (error);
   test->board = test_board_new ();
   test->dev = test_board_add (test->board, "vga", "video0", "memory", memory, "rom", test->rom, NULL);
-  test->vga = (VmmVga *) test->dev;
+  test->vga = &((VmmStdVga *) test->dev)->vga;
   test->console = vmm_machine_get_console (test->board->machine, 0);
   g_assert_nonnull (test->console);
 }
@@ -55,7 +55,7 @@ vga_test_out (VgaTest *test, guint16 port, guint8 index, guint8 value)
 static inline void
 vga_test_attr (VgaTest *test, guint8 index, guint8 value)
 {
-  test_inb (test->board, test->vga->regs.misc & 1 ? 0x3da : 0x3ba);
+  test_inb (test->board, test->vga->regs->misc & 1 ? 0x3da : 0x3ba);
   test_outb (test->board, 0x3c0, index);
   test_outb (test->board, 0x3c0, value);
   test_outb (test->board, 0x3c0, 0x20);
@@ -105,7 +105,7 @@ static inline void
 vga_test_set_glyph (VgaTest *test, guint32 font, guint8 character, const guint8 rows[16])
 {
   guint8 map = test_inb (test->board, 0x3c4);
-  guint8 gfx6 = test->vga->regs.gfx[6];
+  guint8 gfx6 = test->vga->regs->gfx[6];
 
   vga_test_out (test, 0x3c4, 2, 0x04);
   vga_test_out (test, 0x3c4, 4, 0x07);

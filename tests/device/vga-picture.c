@@ -324,7 +324,7 @@ text_splits_at_the_line_compare (void)
   vga_test_out (&test, 0x3d4, 0x18, 99);   /* lines 100… from address 0 */
   vga_test_out (&test, 0x3d4, 0x07, 0x0f); /* protected but for bit 8 of the compare */
   vga_test_out (&test, 0x3d4, 0x09, 0x0f);
-  g_assert_cmphex (test.vga->regs.crtc[7], ==, 0x0f);
+  g_assert_cmphex (test.vga->regs->crtc[7], ==, 0x0f);
   viewer = vmm_console_add_viewer (test.console);
   {
     g_auto (VmmFrame) frame = { 0 };
@@ -700,7 +700,7 @@ the_dirty_log_runs_only_while_watched (void)
   vga_test_init (&test, "16");
   memory = test.board->machine->memory;
   map_bars (&test);
-  slot = vmm_pci_device_get_bar_slot (&test.vga->pci, 0);
+  slot = vmm_pci_device_get_bar_slot (test.vga->pci, 0);
   g_assert_nonnull (slot);
   g_assert_false (vmm_slot_fetch_dirty (memory, slot, bitmap, G_N_ELEMENTS (bitmap)));
   viewer = vmm_console_add_viewer (test.console);
@@ -726,7 +726,7 @@ true_colour_is_shown_from_video_memory (void)
   map_bars (&test);
   vga_test_vbe (&test, 1024, 768, 32, VMM_VGA_DISPI_LFB);
   viewer = vmm_console_add_viewer (test.console);
-  slot = vmm_pci_device_get_bar_slot (&test.vga->pci, 0);
+  slot = vmm_pci_device_get_bar_slot (test.vga->pci, 0);
   {
     g_auto (VmmFrame) frame = { 0 };
 
@@ -795,7 +795,7 @@ damage_of_wide_lines_is_cut_to_pages (void)
   map_bars (&test);
   vga_test_vbe (&test, 3840, 2160, 32, VMM_VGA_DISPI_LFB);
   viewer = vmm_console_add_viewer (test.console);
-  slot = vmm_pci_device_get_bar_slot (&test.vga->pci, 0);
+  slot = vmm_pci_device_get_bar_slot (test.vga->pci, 0);
   {
     g_auto (VmmFrame) frame = { 0 };
 
@@ -854,7 +854,7 @@ assert_vbe_pixel (guint16 bpp, const guint8 *bytes, guint n_bytes, guint32 expec
     g_assert_cmphex (vga_test_pixel (frame.surface, 0, 1), ==, BLACK);
   }
   /* Only dirty lines are drawn again. */
-  vmm_slot_mark_dirty (test.board->machine->memory, vmm_pci_device_get_bar_slot (&test.vga->pci, 0), n_bytes * 800 * 599, n_bytes);
+  vmm_slot_mark_dirty (test.board->machine->memory, vmm_pci_device_get_bar_slot (test.vga->pci, 0), n_bytes * 800 * 599, n_bytes);
   {
     g_auto (VmmFrame) frame = { 0 };
 
@@ -1025,13 +1025,13 @@ change_palette (VgaTest *test, guint i)
 static void
 change_page (VgaTest *test, guint i)
 {
-  vmm_slot_mark_dirty (test->board->machine->memory, vmm_pci_device_get_bar_slot (&test->vga->pci, 0), (i % 1000) * 4096, 4096);
+  vmm_slot_mark_dirty (test->board->machine->memory, vmm_pci_device_get_bar_slot (test->vga->pci, 0), (i % 1000) * 4096, 4096);
 }
 
 static void
 change_everything (VgaTest *test, guint i)
 {
-  vmm_slot_mark_dirty (test->board->machine->memory, vmm_pci_device_get_bar_slot (&test->vga->pci, 0), 0, test->vga->vram_size);
+  vmm_slot_mark_dirty (test->board->machine->memory, vmm_pci_device_get_bar_slot (test->vga->pci, 0), 0, test->vga->vram_size);
 }
 
 static void

@@ -3,6 +3,8 @@
  * VESA's EDID and CVT. */
 #include "vga-modes.h"
 
+#include "display/edid.h"
+
 #include "core/fields.h"
 
 #define FRAME_NS 14268500 /* mode 3: 900 × 449 dots at 28.322 MHz are 14.26806 ms; a little more */
@@ -262,7 +264,7 @@ crtc_protection_leaves_line_compare_bit_8 (void)
   VgaTest test;
 
   start_planar (&test);
-  g_assert_cmphex (test.vga->regs.crtc[0x11], ==, 0x8c);
+  g_assert_cmphex (test.vga->regs->crtc[0x11], ==, 0x8c);
   test_outb (test.board, 0x3d4, 0x00);
   test_outb (test.board, 0x3d5, 0x12);
   g_assert_cmphex (test_inb (test.board, 0x3d5), ==, 0x5f);
@@ -506,11 +508,11 @@ mmio_bar_has_the_same_registers (void)
   map_bars (&test);
   test_write (test.board, bar + 0x402, 1, 0x01);
   test_write (test.board, bar + 0x400, 1, 0x20);
-  g_assert_cmphex (test.vga->regs.attr_index, ==, 0x20);
+  g_assert_cmphex (test.vga->regs->attr_index, ==, 0x20);
   test_write (test.board, bar + 0x408, 1, 5);
   for (guint i = 1; i <= 3; i++)
     test_write (test.board, bar + 0x409, 1, i);
-  g_assert_cmphex (test.vga->regs.dac[17], ==, 3);
+  g_assert_cmphex (test.vga->regs->dac[17], ==, 3);
   test_read (test.board, bar + 0x41a, 1);
   g_assert_cmphex (test_read (test.board, bar + 0x500, 2), ==, 0xb0c5);
   test_write (test.board, bar + 0x508, 2, 0);
@@ -521,10 +523,10 @@ mmio_bar_has_the_same_registers (void)
   g_assert_cmphex (test_read (test.board, bar + 0x50c, 2), ==, 1280);
   g_assert_cmphex (test_read (test.board, bar + 0x514, 2), ==, 0x100);
   g_assert_cmphex (test_read (test.board, bar + 0x502, 4), ==, 720 << 16 | 1280);
-  g_assert_true (vmm_vga_dispi_enabled (&test.vga->regs));
+  g_assert_true (vmm_vga_dispi_enabled (test.vga->regs));
   /* index and data of the sequencer as one word */
   test_write (test.board, bar + 0x404, 2, 0x0502);
-  g_assert_cmphex (test.vga->regs.seq[2], ==, 0x05);
+  g_assert_cmphex (test.vga->regs->seq[2], ==, 0x05);
   g_assert_cmphex (test_read (test.board, bar + 0x600, 4), ==, 8);
   g_assert_cmphex (test_read (test.board, bar + 0x604, 4), ==, 0x1e1e1e1e);
   test_write (test.board, bar + 0x604, 4, 0xbebebebe);
@@ -561,7 +563,7 @@ cold_reset_forgets_memory_and_warm_keeps_it (void)
   test.vga->vram[4096] = 0x5a;
   test_board_reset (test.board, VMM_RESET_WARM);
   g_assert_cmphex (test.vga->vram[4096], ==, 0x5a);
-  g_assert_cmphex (test.vga->regs.misc, ==, 0x00);
+  g_assert_cmphex (test.vga->regs->misc, ==, 0x00);
   g_assert_cmphex (vga_test_dispi_read (&test, VMM_VGA_DISPI_ID), ==, 0xb0c5);
   test_board_reset (test.board, VMM_RESET_COLD);
   g_assert_cmphex (test.vga->vram[4096], ==, 0x00);
@@ -588,9 +590,9 @@ loaded_state_is_made_to_fit (void)
 
   vga_test_init (&test, "8");
   for (guint i = 0; i < VMM_VGA_DISPI_COUNT; i++)
-    test.vga->regs.dispi[i] = 0xffff;
-  test.vga->regs.dispi[VMM_VGA_DISPI_BPP] = 32;
-  test.vga->regs.attr_index = 0x20;
+    test.vga->regs->dispi[i] = 0xffff;
+  test.vga->regs->dispi[VMM_VGA_DISPI_BPP] = 32;
+  test.vga->regs->attr_index = 0x20;
   g_assert_true (test.dev->class->post_load (test.dev, &error));
   viewer = vmm_console_add_viewer (test.console);
   g_assert_true (vmm_viewer_pull (viewer, &frame));
@@ -626,7 +628,7 @@ edid_prefers_cvt_timings (void)
       guint8 edid[128], sum = 0;
       const guint8 *t = edid + 54;
 
-      vmm_edid_make (cases[i].width, cases[i].height, edid);
+      vmm_edid_make (cases[i].width, cases[i].height, 0, edid);
       for (guint j = 0; j < 128; j++)
         sum = (guint8) (sum + edid[j]);
       g_assert_cmpuint (sum, ==, 0);
@@ -650,7 +652,7 @@ edid_is_read_from_the_bar (void)
 
   vga_test_init (&test, "16");
   map_bars (&test);
-  vmm_edid_make (1280, 800, expected);
+  vmm_edid_make (1280, 800, 0, expected);
   for (guint i = 0; i < 128; i++)
     g_assert_cmphex (test_read (test.board, 0xd0000000 + i, 1), ==, expected[i]);
   g_assert_cmphex (test_read (test.board, 0xd0000000, 4), ==, 0xffffff00);

@@ -100,8 +100,8 @@ pull (Fuzz *fuzz)
 static void
 load_state (Fuzz *fuzz)
 {
-  const VmmDeviceClass *class = fuzz->vga->pci.base.class;
-  VmmVgaRegs regs = fuzz->vga->regs;
+  const VmmDeviceClass *class = fuzz->vga->pci->base.class;
+  VmmVgaRegs regs = *fuzz->vga->regs;
   guint n = (guint) take (fuzz, 1) * 8;
 
   for (guint i = 0; i < n && i < sizeof regs && fuzz->at < fuzz->end; i++)
@@ -109,17 +109,17 @@ load_state (Fuzz *fuzz)
   for (const VmmField *field = class->regs_fields; field->name != NULL; field++)
     if (field->max != 0 && field->element_size == 1 && ((guint8 *) &regs)[field->offset] > field->max)
       return;
-  vmm_device_lock (&fuzz->vga->pci.base);
-  fuzz->vga->regs = regs;
-  class->post_load (&fuzz->vga->pci.base, NULL);
-  vmm_device_unlock (&fuzz->vga->pci.base);
+  vmm_device_lock (&fuzz->vga->pci->base);
+  *fuzz->vga->regs = regs;
+  class->post_load (&fuzz->vga->pci->base, NULL);
+  vmm_device_unlock (&fuzz->vga->pci->base);
 }
 
 static void
 set_register (Fuzz *fuzz)
 {
   guint group = take (fuzz, 1) & 3, index = (guint) take (fuzz, 1), value = (guint) take (fuzz, 1);
-  guint crtc = fuzz->vga->regs.misc & 1 ? 0x3d4 : 0x3b4;
+  guint crtc = fuzz->vga->regs->misc & 1 ? 0x3d4 : 0x3b4;
 
   if (group == 3)
     {
@@ -182,7 +182,7 @@ command (Fuzz *fuzz)
       addr = take (fuzz, 4) % (fuzz->vga->vram_size - 3);
       for (guint i = 0; i < 4; i++)
         fuzz->vga->vram[addr + i] = (guint8) take (fuzz, 1);
-      vmm_slot_mark_dirty (fuzz->machine->memory, vmm_pci_device_get_bar_slot (&fuzz->vga->pci, 0), addr, 4);
+      vmm_slot_mark_dirty (fuzz->machine->memory, vmm_pci_device_get_bar_slot (fuzz->vga->pci, 0), addr, 4);
       break;
     case 11:
       set_register (fuzz);
@@ -224,7 +224,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_hash_table_insert (settings, (gpointer) "rom", g_strdup_printf ("/proc/self/fd/%d", fd));
   fuzz.machine = vmm_machine_new_bare (RAM_BYTES, 1, &error);
   g_assert_no_error (error);
-  fuzz.vga = (VmmVga *) vmm_device_new (fuzz.machine, vmm_device_class_find ("vga"), "video0", settings, &error);
+  fuzz.vga = &((VmmStdVga *) vmm_device_new (fuzz.machine, vmm_device_class_find ("vga"), "video0", settings, &error))->vga;
   g_assert_no_error (error);
   close (fd);
   vmm_machine_reset_devices (fuzz.machine, VMM_RESET_COLD);
@@ -234,7 +234,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   for (guint i = 0; i < MAX_COMMANDS && fuzz.at < fuzz.end; i++)
     {
       command (&fuzz);
-      if (vmm_pci_device_get_bar_slot (&fuzz.vga->pci, 0) == NULL)
+      if (vmm_pci_device_get_bar_slot (fuzz.vga->pci, 0) == NULL)
         map_bars (&fuzz); /* a reset took them away */
     }
   pull (&fuzz);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a monitor says of itself.
  * Spec: VESA E-EDID A2 (EDID 1.4) §3; VESA CVT 1.2 §3.4 (reduced blanking). */
-#include "display/vga.h"
+#include "display/edid.h"
 
 #include <string.h>
 
@@ -14,6 +14,7 @@
 #define EDID_V_BLANK_NS 460000
 #define EDID_V_BACK_MIN 6
 #define EDID_CLOCK_STEP_HZ 250000
+#define EDID_CLOCK_MAX_HZ 655250000 /* 16 bits of 10 kHz, a multiple of the step */
 #define EDID_DPI 96
 
 typedef struct {
@@ -48,7 +49,7 @@ edid_put_detailed (guint8 *at, guint width, guint height)
   v_blank = (guint) (EDID_V_BLANK_NS * G_GUINT64_CONSTANT (1000) / line_ps) + 1;
   v_blank = MAX (v_blank, EDID_V_FRONT + v_sync + EDID_V_BACK_MIN);
   clock_hz = (guint64) EDID_HZ * (height + v_blank) * (width + EDID_H_BLANK);
-  clock_hz -= clock_hz % EDID_CLOCK_STEP_HZ;
+  clock_hz = MIN (clock_hz - clock_hz % EDID_CLOCK_STEP_HZ, EDID_CLOCK_MAX_HZ);
   millimetres_x = width * 254 / (EDID_DPI * 10);
   millimetres_y = height * 254 / (EDID_DPI * 10);
 
@@ -71,7 +72,7 @@ edid_put_detailed (guint8 *at, guint width, guint height)
 }
 
 void
-vmm_edid_make (int width, int height, guint8 ret_edid[128])
+vmm_edid_make (int width, int height, guint32 serial, guint8 ret_edid[128])
 {
   static const guint8 head[] = { 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00 };
   static const guint8 srgb[] = { 0xee, 0x91, 0xa3, 0x54, 0x4c, 0x99, 0x26, 0x0f, 0x50, 0x54 };
@@ -83,6 +84,8 @@ vmm_edid_make (int width, int height, guint8 ret_edid[128])
   edid[8] = ('L' - '@') << 2 | ('D' - '@') >> 3; /* manufacturer LDG */
   edid[9] = (('D' - '@') & 7) << 5 | ('G' - '@');
   edid[10] = 0x01; /* product */
+  for (guint i = 0; i < 4; i++)
+    edid[12 + i] = (guint8) (serial >> 8 * i);
   edid[16] = 0;    /* week not given */
   edid[17] = 2025 - 1990;
   edid[18] = 1;

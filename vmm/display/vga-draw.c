@@ -293,8 +293,8 @@ vgad_direct (VmmVga *vga)
 static void
 vgad_collect_dirty (VmmVga *vga)
 {
-  VmmMemory *memory = vmm_device_get_memory (&vga->pci.base);
-  VmmSlot *slot = vmm_pci_device_get_bar_slot (&vga->pci, 0);
+  VmmMemory *memory = vmm_device_get_memory (&vga->pci->base);
+  VmmSlot *slot = vmm_pci_device_get_bar_slot (vga->pci, 0);
 
   if (slot == NULL)
     return;
@@ -322,8 +322,8 @@ vgad_refresh_mode (VmmVga *vga)
   VmmVgaMode mode, old = vga->mode;
   guint32 palette[256];
 
-  vmm_vga_mode_from_regs (&vga->regs, vga->vram_size, &mode);
-  vmm_vga_palette_from_regs (&vga->regs, &mode, palette);
+  vmm_vga_mode_from_regs (vga->regs, vga->vram_size, &mode);
+  vmm_vga_palette_from_regs (vga->regs, &mode, palette);
   if (mode.kind == VMM_VGA_TEXT)
     old.start = mode.start; /* the text renderer compares what it shows */
   if (memcmp (&mode, &old, sizeof mode) != 0 || memcmp (palette, vga->palette, sizeof palette) != 0)
@@ -344,7 +344,7 @@ vgad_need_surface (VmmVga *vga, VmmConsole *console, int width, int height)
   surface = vmm_surface_new (width, height, &error);
   if (surface == NULL)
     {
-      vmm_log_warning (vga->pci.base.machine, &vga->pci.base, "%s", error->message);
+      vmm_log_warning (vga->pci->base.machine, &vga->pci->base, "%s", error->message);
       return FALSE;
     }
   vmm_console_set_surface (console, surface);
@@ -383,9 +383,9 @@ vgad_direct_surface (VmmVga *vga, VmmConsole *console)
 }
 
 void
-vmm_vga_update (VmmDevice *dev, VmmConsole *console)
+vmm_vga_update (VmmVga *vga)
 {
-  VmmVga *vga = (VmmVga *) dev;
+  VmmConsole *console = vga->console;
   VmmSurface *surface;
 
   vgad_collect_dirty (vga);
@@ -435,14 +435,13 @@ vmm_vga_update (VmmDevice *dev, VmmConsole *console)
 }
 
 void
-vmm_vga_set_watched (VmmDevice *dev, VmmConsole *console, gboolean watched)
+vmm_vga_set_watched (VmmVga *vga, gboolean watched)
 {
-  VmmVga *vga = (VmmVga *) dev;
-  VmmSlot *slot = vmm_pci_device_get_bar_slot (&vga->pci, 0);
+  VmmSlot *slot = vmm_pci_device_get_bar_slot (vga->pci, 0);
 
   /* The log is switched on by the first pull, together with a look at everything. */
   if (!watched && slot != NULL)
-    vmm_slot_set_logging (vmm_device_get_memory (dev), slot, FALSE);
+    vmm_slot_set_logging (vmm_device_get_memory (&vga->pci->base), slot, FALSE);
   if (watched)
     vmm_vga_mark_all_dirty (vga);
 }

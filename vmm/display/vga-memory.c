@@ -124,7 +124,7 @@ vgaw_is_linear (const VmmVgaRegs *regs)
 static void
 vgaw_translate (const VmmVga *vga, guint32 offset, gboolean is_write, guint32 *ret_address, guint *ret_planes)
 {
-  const VmmVgaRegs *regs = &vga->regs;
+  const VmmVgaRegs *regs = vga->regs;
   gboolean planar_vbe = vmm_vga_dispi_enabled (regs);
   guint32 wrap = planar_vbe ? vga->vram_size / 4 - 1 : 0xffff;
   gboolean odd_even = is_write ? !(regs->seq[4] & VGAW_SR4_SEQUENTIAL) : (regs->gfx[5] & VGAW_GR5_ODD_EVEN) != 0;
@@ -154,7 +154,7 @@ vgaw_translate (const VmmVga *vga, guint32 offset, gboolean is_write, guint32 *r
 static guint8
 vgaw_read_byte (VmmVga *vga, guint32 offset)
 {
-  VmmVgaRegs *regs = &vga->regs;
+  VmmVgaRegs *regs = vga->regs;
   guint32 address, latch, differs;
   guint planes;
 
@@ -174,7 +174,7 @@ vgaw_read_byte (VmmVga *vga, guint32 offset)
 static void
 vgaw_write_byte (VmmVga *vga, guint32 offset, guint8 byte)
 {
-  VmmVgaRegs *regs = &vga->regs;
+  VmmVgaRegs *regs = vga->regs;
   guint32 address, latch = vgaw_load (regs->latch), value, mask, bits, old;
   guint planes, rotate = regs->gfx[3] & 7, bit_mask = regs->gfx[8];
   guint8 *bytes;
@@ -238,7 +238,7 @@ vgaw_linear (const VmmVga *vga, guint32 offset, guint size, guint32 *ret_offset)
 {
   if (offset >= 0x10000)
     return 0;
-  *ret_offset = ((guint32) vga->regs.dispi[VMM_VGA_DISPI_BANK] << 16) + offset;
+  *ret_offset = ((guint32) vga->regs->dispi[VMM_VGA_DISPI_BANK] << 16) + offset;
   return *ret_offset < vga->vram_size ? MIN (size, 0x10000 - offset) : 0;
 }
 
@@ -252,7 +252,7 @@ vgaw_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
   guint n;
 
   memset (bytes, 0xff, sizeof bytes);
-  if (vgaw_is_linear (&vga->regs))
+  if (vgaw_is_linear (vga->regs))
     {
       n = vgaw_linear (vga, (guint32) offset, size, &at);
       memcpy (bytes, vga->vram + (n > 0 ? at : 0), n);
@@ -261,7 +261,7 @@ vgaw_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
     for (guint i = 0; i < size; i++)
       {
         at = (guint32) offset + i;
-        if (vgaw_decode (&vga->regs, &at))
+        if (vgaw_decode (vga->regs, &at))
           bytes[i] = vgaw_read_byte (vga, at);
       }
   for (guint i = 0; i < size; i++)
@@ -275,7 +275,7 @@ vgaw_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64
   VmmVga *vga = opaque;
   guint32 at;
 
-  if (vgaw_is_linear (&vga->regs))
+  if (vgaw_is_linear (vga->regs))
     {
       guint n = vgaw_linear (vga, (guint32) offset, size, &at);
 
@@ -290,7 +290,7 @@ vgaw_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64
   for (guint i = 0; i < size; i++)
     {
       at = (guint32) offset + i;
-      if (vgaw_decode (&vga->regs, &at))
+      if (vgaw_decode (vga->regs, &at))
         vgaw_write_byte (vga, at, (guint8) (value >> 8 * i));
     }
 }

@@ -51,7 +51,7 @@ static const guint32 vgat_dots[16][4] = {
 static guint32
 vgat_phase (VmmVga *vga)
 {
-  gint64 frames = vmm_clock_now (vmm_device_get_clock (&vga->pci.base)) / vmm_vga_frame_ns (&vga->regs);
+  gint64 frames = vmm_clock_now (vmm_device_get_clock (&vga->pci->base)) / vmm_vga_frame_ns (vga->regs);
 
   return (frames / VGAT_CURSOR_FRAMES % 2 == 0 ? VGAT_PHASE_CURSOR : 0)
          | (!vga->mode.blink || frames / VGAT_BLINK_FRAMES % 2 == 0 ? VGAT_PHASE_BLINK : 0);
@@ -165,7 +165,7 @@ vmm_vga_text_draw (VmmVga *vga, VmmSurface *surface)
   const VmmVgaMode *mode = &vga->mode;
   guint columns = mode->chars + (mode->pan > 0 || mode->pan_below > 0 ? 1 : 0), width = mode->dots * mode->dot_repeat;
   guint32 phase = vgat_phase (vga), *drawn;
-  VgatCursor cursor = vgat_cursor (&vga->regs, phase);
+  VgatCursor cursor = vgat_cursor (vga->regs, phase);
   guint64 changed[2][4] = { { 0 } };
   VmmVgaBand band = { 0 };
 
@@ -208,13 +208,12 @@ vmm_vga_text_draw (VmmVga *vga, VmmSurface *surface)
 }
 
 gboolean
-vmm_vga_text_dump (VmmDevice *dev, GString *text)
+vmm_vga_text_dump (VmmVga *vga, GString *text)
 {
-  VmmVga *vga = (VmmVga *) dev;
   VmmVgaMode mode;
   VmmVgaBand band = { 0 };
 
-  vmm_vga_mode_from_regs (&vga->regs, vga->vram_size, &mode);
+  vmm_vga_mode_from_regs (vga->regs, vga->vram_size, &mode);
   if (mode.kind != VMM_VGA_TEXT)
     return FALSE;
   while (vmm_vga_next_band (&mode, &band))

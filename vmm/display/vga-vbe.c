@@ -44,7 +44,7 @@ vmm_vga_dispi_stride (const VmmVgaRegs *regs)
 static void
 vbe_fit_mode (VmmVga *vga)
 {
-  guint16 *dispi = vga->regs.dispi;
+  guint16 *dispi = vga->regs->dispi;
   guint32 lines;
 
   switch (dispi[VMM_VGA_DISPI_BPP])
@@ -61,7 +61,7 @@ vbe_fit_mode (VmmVga *vga)
       break;
     }
   dispi[VMM_VGA_DISPI_XRES] = CLAMP (dispi[VMM_VGA_DISPI_XRES] & ~7, 8, VMM_VGA_MAX_WIDTH);
-  lines = vga->vram_size / vbe_bytes (&vga->regs, dispi[VMM_VGA_DISPI_XRES]);
+  lines = vga->vram_size / vbe_bytes (vga->regs, dispi[VMM_VGA_DISPI_XRES]);
   dispi[VMM_VGA_DISPI_YRES] = (guint16) CLAMP (dispi[VMM_VGA_DISPI_YRES], 1, MIN (lines, VMM_VGA_MAX_HEIGHT));
 }
 
@@ -69,31 +69,31 @@ vbe_fit_mode (VmmVga *vga)
 static void
 vbe_fit_view (VmmVga *vga)
 {
-  guint16 *dispi = vga->regs.dispi;
-  guint32 width = dispi[VMM_VGA_DISPI_XRES], height = dispi[VMM_VGA_DISPI_YRES], unit = vbe_bytes (&vga->regs, 8);
+  guint16 *dispi = vga->regs->dispi;
+  guint32 width = dispi[VMM_VGA_DISPI_XRES], height = dispi[VMM_VGA_DISPI_YRES], unit = vbe_bytes (vga->regs, 8);
   guint32 most = MIN (vga->vram_size / height / unit * 8, 0xfff8), stride, x_bytes, rows;
 
   dispi[VMM_VGA_DISPI_VIRT_WIDTH] = (guint16) CLAMP (dispi[VMM_VGA_DISPI_VIRT_WIDTH] & ~7u, width, MAX (most, width));
-  stride = vmm_vga_dispi_stride (&vga->regs);
+  stride = vmm_vga_dispi_stride (vga->regs);
   rows = vga->vram_size / stride;
   dispi[VMM_VGA_DISPI_VIRT_HEIGHT] = (guint16) MIN (rows, G_MAXUINT16);
 
   /* The last line starts @x_bytes further to the right and may reach into the row after it. */
   x_bytes = (guint32) (((guint64) dispi[VMM_VGA_DISPI_X_OFFSET] * unit + 7) / 8);
-  if ((guint64) x_bytes + (height - 1) * (guint64) stride + vbe_bytes (&vga->regs, width) > vga->vram_size)
+  if ((guint64) x_bytes + (height - 1) * (guint64) stride + vbe_bytes (vga->regs, width) > vga->vram_size)
     {
       dispi[VMM_VGA_DISPI_X_OFFSET] = 0;
       x_bytes = 0;
     }
-  rows = (vga->vram_size - x_bytes - vbe_bytes (&vga->regs, width)) / stride;
+  rows = (vga->vram_size - x_bytes - vbe_bytes (vga->regs, width)) / stride;
   dispi[VMM_VGA_DISPI_Y_OFFSET] = (guint16) MIN (dispi[VMM_VGA_DISPI_Y_OFFSET], rows - (height - 1));
 }
 
 static void
 vbe_write_enable (VmmVga *vga, guint16 value)
 {
-  guint16 *dispi = vga->regs.dispi;
-  gboolean turned_on = (value & VMM_VGA_DISPI_ENABLED) && !vmm_vga_dispi_enabled (&vga->regs);
+  guint16 *dispi = vga->regs->dispi;
+  gboolean turned_on = (value & VMM_VGA_DISPI_ENABLED) && !vmm_vga_dispi_enabled (vga->regs);
 
   dispi[VMM_VGA_DISPI_ENABLE] = value
                                 & (VMM_VGA_DISPI_ENABLED | VMM_VGA_DISPI_GETCAPS | VMM_VGA_DISPI_8BIT_DAC | VMM_VGA_DISPI_LFB
@@ -106,7 +106,7 @@ vbe_write_enable (VmmVga *vga, guint16 value)
   vbe_fit_view (vga);
   if (!(value & VMM_VGA_DISPI_NOCLEAR))
     {
-      guint32 size = vmm_vga_dispi_stride (&vga->regs) * dispi[VMM_VGA_DISPI_YRES];
+      guint32 size = vmm_vga_dispi_stride (vga->regs) * dispi[VMM_VGA_DISPI_YRES];
 
       memset (vga->vram, 0, size);
       vga->font_touched = TRUE;
@@ -117,7 +117,7 @@ vbe_write_enable (VmmVga *vga, guint16 value)
 static guint16
 vbe_read (const VmmVga *vga, guint index)
 {
-  const guint16 *dispi = vga->regs.dispi;
+  const guint16 *dispi = vga->regs->dispi;
 
   if (index >= VMM_VGA_DISPI_COUNT)
     return 0;
@@ -139,8 +139,8 @@ vbe_read (const VmmVga *vga, guint index)
 static void
 vbe_write (VmmVga *vga, guint index, guint16 value)
 {
-  guint16 *dispi = vga->regs.dispi;
-  gboolean enabled = vmm_vga_dispi_enabled (&vga->regs);
+  guint16 *dispi = vga->regs->dispi;
+  gboolean enabled = vmm_vga_dispi_enabled (vga->regs);
   guint32 banks;
 
   vga->stale = TRUE;
@@ -179,16 +179,16 @@ vbe_write (VmmVga *vga, guint index, guint16 value)
 void
 vmm_vga_dispi_reset (VmmVga *vga)
 {
-  memset (vga->regs.dispi, 0, sizeof vga->regs.dispi);
-  vga->regs.dispi[VMM_VGA_DISPI_ID] = VBE_ID_LAST;
-  vga->regs.dispi[VMM_VGA_DISPI_MEMORY] = (guint16) (vga->vram_size >> 16);
+  memset (vga->regs->dispi, 0, sizeof vga->regs->dispi);
+  vga->regs->dispi[VMM_VGA_DISPI_ID] = VBE_ID_LAST;
+  vga->regs->dispi[VMM_VGA_DISPI_MEMORY] = (guint16) (vga->vram_size >> 16);
 }
 
 void
 vmm_vga_dispi_sanitize (VmmVga *vga)
 {
-  vga->regs.dispi[VMM_VGA_DISPI_MEMORY] = (guint16) (vga->vram_size >> 16);
-  if (!vmm_vga_dispi_enabled (&vga->regs))
+  vga->regs->dispi[VMM_VGA_DISPI_MEMORY] = (guint16) (vga->vram_size >> 16);
+  if (!vmm_vga_dispi_enabled (vga->regs))
     return;
   vbe_fit_mode (vga);
   vbe_fit_view (vga);
@@ -204,11 +204,11 @@ vbe_port_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
   switch (offset)
     {
     case 0:
-      return vga->regs.dispi_index;
+      return vga->regs->dispi_index;
     case 1:
-      return vbe_read (vga, vga->regs.dispi_index);
+      return vbe_read (vga, vga->regs->dispi_index);
     default:
-      return vbe_read (vga, vga->regs.dispi_index) >> 8;
+      return vbe_read (vga, vga->regs->dispi_index) >> 8;
     }
 }
 
@@ -220,13 +220,13 @@ vbe_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gui
   switch (offset)
     {
     case 0:
-      vga->regs.dispi_index = (guint16) value;
+      vga->regs->dispi_index = (guint16) value;
       break;
     case 1:
-      vga->regs.dispi_low = (guint8) value;
+      vga->regs->dispi_low = (guint8) value;
       break;
     default:
-      vbe_write (vga, vga->regs.dispi_index, (guint16) (vga->regs.dispi_low | (value & 0xff) << 8));
+      vbe_write (vga, vga->regs->dispi_index, (guint16) (vga->regs->dispi_low | (value & 0xff) << 8));
       break;
     }
 }
@@ -249,7 +249,7 @@ vbe_mmio_read16 (VmmVga *vga, guint offset)
   if (offset == VBE_MMIO_EXTENSION)
     return VBE_MMIO_EXTENSION_SIZE;
   if (offset == VBE_MMIO_ENDIAN || offset == VBE_MMIO_ENDIAN + 2)
-    return (guint16) (vga->regs.big_endian ? VBE_BIG_ENDIAN : VBE_LITTLE_ENDIAN);
+    return (guint16) (vga->regs->big_endian ? VBE_BIG_ENDIAN : VBE_LITTLE_ENDIAN);
   return 0;
 }
 
@@ -285,7 +285,7 @@ vbe_mmio_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, gui
       vbe_write (vga, ((guint) offset + i - VBE_MMIO_DISPI) / 2, (guint16) (value >> 8 * i));
   else if (offset == VBE_MMIO_ENDIAN && size == 4 && (value == VBE_LITTLE_ENDIAN || value == VBE_BIG_ENDIAN))
     {
-      vga->regs.big_endian = value == VBE_BIG_ENDIAN;
+      vga->regs->big_endian = value == VBE_BIG_ENDIAN;
       vga->stale = TRUE;
     }
 }

@@ -10,13 +10,13 @@
 #include "display/vga.h"
 
 #include "core/clock.h"
+#include "display/edid.h"
 #include "firmware/firmware.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
 #define VGA_ROM "vgabios-stdvga.bin"
-#define VGA_PCI_DEVFN (1 << 3) /* where PC firmware and guests are used to find it */
 #define VGA_BAR_VRAM 0
 #define VGA_BAR_MMIO 2
 #define VGA_MMIO_SIZE 0x1000
@@ -59,31 +59,11 @@ static const VmmSetting vga_settings[] = {
   { .key = NULL },
 };
 
-static const VmmField vga_fields[] = { VMM_FIELD (VmmVgaRegs, misc),
-                                       VMM_FIELD (VmmVgaRegs, feature),
-                                       VMM_FIELD (VmmVgaRegs, enable),
-                                       VMM_FIELD_MAX (VmmVgaRegs, seq_index, 7),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, seq),
-                                       VMM_FIELD_MAX (VmmVgaRegs, gfx_index, 15),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, gfx),
-                                       VMM_FIELD (VmmVgaRegs, attr_index),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, attr),
-                                       VMM_FIELD_MAX (VmmVgaRegs, attr_data, 1),
-                                       VMM_FIELD (VmmVgaRegs, crtc_index),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, crtc),
-                                       VMM_FIELD (VmmVgaRegs, dac_mask),
-                                       VMM_FIELD (VmmVgaRegs, dac_state),
-                                       VMM_FIELD (VmmVgaRegs, dac_read),
-                                       VMM_FIELD (VmmVgaRegs, dac_write),
-                                       VMM_FIELD_MAX (VmmVgaRegs, dac_part, 2),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, dac_latch),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, dac),
-                                       VMM_FIELD_MAX (VmmVgaRegs, big_endian, 1),
-                                       VMM_FIELD (VmmVgaRegs, dispi_low),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, latch),
-                                       VMM_FIELD (VmmVgaRegs, dispi_index),
-                                       VMM_FIELD_ARRAY (VmmVgaRegs, dispi),
-                                       VMM_FIELD_END };
+typedef struct {
+  VmmVgaRegs vga;
+} VgaSaved;
+
+static const VmmField vga_fields[] = { VMM_VGA_FIELDS (VgaSaved, vga), VMM_FIELD_END };
 
 /* Bits that exist; the others read 0. */
 static const guint8 vga_seq_mask[8] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e };
@@ -162,7 +142,7 @@ vga_port_hidden (const VmmVgaRegs *regs, guint port)
 guint8
 vmm_vga_port_read (VmmVga *vga, guint port)
 {
-  VmmVgaRegs *regs = &vga->regs;
+  VmmVgaRegs *regs = vga->regs;
 
   if (vga_port_hidden (regs, port))
     return 0xff;
@@ -205,7 +185,7 @@ vmm_vga_port_read (VmmVga *vga, guint port)
     case 0x3ba:
     case 0x3da:
       regs->attr_data = 0;
-      return vmm_vga_input_status (regs, vmm_clock_now (vmm_device_get_clock (&vga->pci.base)));
+      return vmm_vga_input_status (regs, vmm_clock_now (vmm_device_get_clock (&vga->pci->base)));
     default:
       return 0xff;
     }
@@ -214,7 +194,7 @@ vmm_vga_port_read (VmmVga *vga, guint port)
 void
 vmm_vga_port_write (VmmVga *vga, guint port, guint8 value)
 {
-  VmmVgaRegs *regs = &vga->regs;
+  VmmVgaRegs *regs = vga->regs;
 
   if (vga_port_hidden (regs, port))
     return;
@@ -279,13 +259,17 @@ vmm_vga_port_write (VmmVga *vga, guint port, guint8 value)
 static guint64
 vga_port_read (VmmDevice *dev, gpointer opaque, guint64 offset, guint size)
 {
-  return vmm_vga_port_read ((VmmVga *) dev, GPOINTER_TO_UINT (opaque) + (guint) offset);
+  const VmmVgaPorts *ports = opaque;
+
+  return vmm_vga_port_read (ports->vga, ports->first + (guint) offset);
 }
 
 static void
 vga_port_write (VmmDevice *dev, gpointer opaque, guint64 offset, guint size, guint64 value)
 {
-  vmm_vga_port_write ((VmmVga *) dev, GPOINTER_TO_UINT (opaque) + (guint) offset, (guint8) value);
+  const VmmVgaPorts *ports = opaque;
+
+  vmm_vga_port_write (ports->vga, ports->first + (guint) offset, (guint8) value);
 }
 
 static const VmmRegionOps vga_port_ops = { .name = "vga-ports",
@@ -294,16 +278,20 @@ static const VmmRegionOps vga_port_ops = { .name = "vga-ports",
                                            .access_min = 1,
                                            .access_max = 1 };
 
-static const VmmConsoleOps vga_console_ops = { vmm_vga_update, vmm_vga_set_watched, vmm_vga_text_dump };
+/* The adapter */
 
-static void
-vga_reset (VmmDevice *dev, VmmResetKind kind)
+void
+vmm_vga_show_again (VmmVga *vga)
 {
-  VmmVga *vga = (VmmVga *) dev;
+  vga->stale = vga->redraw = vga->direct = TRUE;
+  vmm_vga_mark_all_dirty (vga);
+}
 
-  vmm_pci_device_reset (&vga->pci);
-  memset (&vga->regs, 0, sizeof vga->regs);
-  vga->regs.dac_mask = 0xff;
+void
+vmm_vga_reset (VmmVga *vga, VmmResetKind kind)
+{
+  memset (vga->regs, 0, sizeof *vga->regs);
+  vga->regs->dac_mask = 0xff;
   vmm_vga_dispi_reset (vga);
   /* Memory that lost power reads 0 here, and goes back to the host. */
   if (kind == VMM_RESET_COLD && madvise (vga->vram, vga->vram_size, MADV_REMOVE) < 0)
@@ -312,93 +300,162 @@ vga_reset (VmmDevice *dev, VmmResetKind kind)
   vmm_vga_mark_all_dirty (vga);
 }
 
-static gboolean
-vga_post_load (VmmDevice *dev, GError **error)
+void
+vmm_vga_post_load (VmmVga *vga)
 {
-  VmmVga *vga = (VmmVga *) dev;
-
-  vmm_pci_device_post_load (&vga->pci);
   vmm_vga_dispi_sanitize (vga);
   vga->stale = TRUE;
   vmm_vga_mark_all_dirty (vga);
-  return TRUE;
 }
 
 static gboolean
-vga_add_rom (VmmVga *vga, GError **error)
+vga_add_rom (VmmVga *vga, const char *name, GError **error)
 {
-  g_autofree char *path = vmm_device_dup_path (&vga->pci.base, "rom");
+  g_autofree char *path = vmm_device_dup_path (&vga->pci->base, "rom");
 
   if (path == NULL)
-    path = vmm_firmware_find_rom (VGA_ROM, error);
-  return path != NULL && vmm_pci_device_add_rom (&vga->pci, path, error);
+    path = vmm_firmware_find_rom (name, error);
+  return path != NULL && vmm_pci_device_add_rom (vga->pci, path, error);
+}
+
+void
+vmm_vga_unrealize (VmmVga *vga)
+{
+  VmmBus *bus;
+
+  if (vga->memory == NULL)
+    return;
+  bus = vmm_device_get_bus (&vga->pci->base);
+  vmm_region_unmap (bus, &vga->window);
+  vmm_region_unmap (bus, &vga->dispi_ports);
+  for (guint i = 0; i < G_N_ELEMENTS (vga->ports); i++)
+    vmm_region_unmap (bus, &vga->ports[i].region);
+  g_clear_pointer (&vga->dirty, g_free);
+  g_clear_pointer (&vga->fetched, g_free);
+  g_clear_pointer (&vga->cells, g_free);
+  g_clear_pointer (&vga->memory, vmm_vga_memory_unref);
+}
+
+gboolean
+vmm_vga_realize (VmmVga *vga, const VmmVgaParams *params, GError **error)
+{
+  static const char *const classes[] = { "vga", "virtio-vga" };
+  VmmDevice *dev = &params->pci->base;
+  VmmBus *bus = vmm_device_get_bus (dev);
+
+  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+    {
+      VmmDevice *other = vmm_device_find_class (dev, classes[i]);
+
+      if (other != NULL && other != dev)
+        {
+          g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: there can be only one VGA adapter, and %s is one", dev->id,
+                       other->id);
+          return FALSE;
+        }
+    }
+  vga->pci = params->pci;
+  vga->regs = params->regs;
+  if (!vga_add_rom (vga, params->rom, error))
+    return FALSE;
+  vga->memory = vmm_vga_memory_new (params->memory, error);
+  if (vga->memory == NULL)
+    return FALSE;
+  vga->vram = vga->memory->ram->host;
+  vga->vram_size = (guint32) params->memory;
+  vga->dirty_words = params->memory / VMM_VGA_PAGE / 64;
+  vga->dirty = g_new0 (guint64, vga->dirty_words);
+  vga->fetched = g_new0 (guint64, vga->dirty_words);
+  vga->stale = TRUE;
+  vmm_edid_make (params->width & ~7, params->height, 0, vga->edid);
+
+  vmm_pci_device_add_ram_bar (vga->pci, VGA_BAR_VRAM, vga->memory->ram, VMM_PCI_BAR_PREFETCH);
+  vmm_pci_device_add_bar (vga->pci, VGA_BAR_MMIO, VMM_PCI_BAR_MMIO, VGA_MMIO_SIZE, VMM_PCI_BAR_32, &vmm_vga_mmio_ops, vga);
+
+  vmm_region_init (&vga->window, dev, VMM_SPACE_MMIO, &vmm_vga_window_ops, vga, VGA_WINDOW_SIZE, VMM_REGION_COALESCE);
+  vmm_region_map (bus, &vga->window, VGA_WINDOW);
+  for (guint i = 0; i < G_N_ELEMENTS (vga_port_ranges); i++)
+    {
+      vga->ports[i].vga = vga;
+      vga->ports[i].first = vga_port_ranges[i].port;
+      vmm_bus_map_pio (&vga->ports[i].region, dev, &vga_port_ops, &vga->ports[i], vga_port_ranges[i].port, vga_port_ranges[i].n);
+    }
+  vmm_bus_map_pio (&vga->dispi_ports, dev, &vmm_vga_dispi_port_ops, vga, VGA_DISPI_PORTS, 3);
+  return TRUE;
+}
+
+/* The device */
+
+static void
+vga_update (VmmDevice *dev, VmmConsole *console)
+{
+  vmm_vga_update (&((VmmStdVga *) dev)->vga);
+}
+
+static void
+vga_set_watched (VmmDevice *dev, VmmConsole *console, gboolean watched)
+{
+  vmm_vga_set_watched (&((VmmStdVga *) dev)->vga, watched);
+}
+
+static gboolean
+vga_text (VmmDevice *dev, GString *text)
+{
+  return vmm_vga_text_dump (&((VmmStdVga *) dev)->vga, text);
+}
+
+static const VmmConsoleOps vga_console_ops = { .update = vga_update, .set_watched = vga_set_watched, .text = vga_text };
+
+static void
+vga_reset (VmmDevice *dev, VmmResetKind kind)
+{
+  VmmStdVga *std = (VmmStdVga *) dev;
+
+  vmm_pci_device_reset (&std->pci);
+  vmm_vga_reset (&std->vga, kind);
+}
+
+static gboolean
+vga_post_load (VmmDevice *dev, GError **error)
+{
+  VmmStdVga *std = (VmmStdVga *) dev;
+
+  vmm_pci_device_post_load (&std->pci);
+  vmm_vga_post_load (&std->vga);
+  return TRUE;
 }
 
 static void
 vga_unrealize (VmmDevice *dev)
 {
-  VmmVga *vga = (VmmVga *) dev;
-  VmmBus *bus = vmm_device_get_bus (dev);
+  VmmStdVga *std = (VmmStdVga *) dev;
 
-  g_clear_pointer (&vga->console, vmm_console_free);
-  vmm_region_unmap (bus, &vga->window);
-  vmm_region_unmap (bus, &vga->dispi_ports);
-  for (guint i = 0; i < G_N_ELEMENTS (vga->ports); i++)
-    vmm_region_unmap (bus, &vga->ports[i]);
-  vmm_pci_device_clear (&vga->pci);
-  g_clear_pointer (&vga->memory, vmm_vga_memory_unref);
-  g_clear_pointer (&vga->dirty, g_free);
-  g_clear_pointer (&vga->fetched, g_free);
-  g_clear_pointer (&vga->cells, g_free);
+  g_clear_pointer (&std->vga.console, vmm_console_free);
+  vmm_pci_device_clear (&std->pci);
+  vmm_vga_unrealize (&std->vga);
 }
 
 static gboolean
 vga_realize (VmmDevice *dev, GError **error)
 {
   static const VmmPciId id = { .vendor = 0x1234, .device = 0x1111, .revision = 2, .class_code = 0x030000 };
-  VmmVga *vga = (VmmVga *) dev;
-  VmmDevice *other = vmm_device_find_class (dev, "vga");
-  gsize size = (gsize) g_ascii_strtoull (vmm_device_get_string (dev, "memory"), NULL, 10) << 20;
+  VmmStdVga *std = (VmmStdVga *) dev;
   VmmPciBus *pci_bus = vmm_device_get_pci_bus (dev);
+  VmmVgaParams params = { .pci = &std->pci,
+                          .regs = &std->regs,
+                          .memory = (gsize) g_ascii_strtoull (vmm_device_get_string (dev, "memory"), NULL, 10) << 20,
+                          .width = (int) vmm_device_get_int (dev, "width"),
+                          .height = (int) vmm_device_get_int (dev, "height"),
+                          .rom = VGA_ROM };
 
-  if (other != NULL && other != dev)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: there can be only one VGA adapter, and %s is one", dev->id,
-                   other->id);
-      return FALSE;
-    }
-  if (!vmm_pci_device_init (&vga->pci, vmm_pci_bus_get_device (pci_bus, VGA_PCI_DEVFN) == NULL ? VGA_PCI_DEVFN : -1, &id, error))
+  if (!vmm_pci_device_init (&std->pci, vmm_pci_bus_get_device (pci_bus, VMM_VGA_DEVFN) == NULL ? VMM_VGA_DEVFN : -1, &id, error))
     return FALSE;
-  vga->memory = vmm_vga_memory_new (size, error);
-  if (vga->memory == NULL)
+  if (!vmm_vga_realize (&std->vga, &params, error))
     {
-      vmm_pci_device_clear (&vga->pci);
+      vmm_pci_device_clear (&std->pci);
       return FALSE;
     }
-  vga->vram = vga->memory->ram->host;
-  vga->vram_size = (guint32) size;
-  vga->dirty_words = size / VMM_VGA_PAGE / 64;
-  vga->dirty = g_new0 (guint64, vga->dirty_words);
-  vga->fetched = g_new0 (guint64, vga->dirty_words);
-  vga->stale = TRUE;
-  vmm_edid_make ((int) vmm_device_get_int (dev, "width") & ~7, (int) vmm_device_get_int (dev, "height"), vga->edid);
-
-  vmm_pci_device_add_ram_bar (&vga->pci, VGA_BAR_VRAM, vga->memory->ram, VMM_PCI_BAR_PREFETCH);
-  vmm_pci_device_add_bar (&vga->pci, VGA_BAR_MMIO, VMM_PCI_BAR_MMIO, VGA_MMIO_SIZE, VMM_PCI_BAR_32, &vmm_vga_mmio_ops, vga);
-
-  vmm_region_init (&vga->window, dev, VMM_SPACE_MMIO, &vmm_vga_window_ops, vga, VGA_WINDOW_SIZE, VMM_REGION_COALESCE);
-  vmm_region_map (vmm_device_get_bus (dev), &vga->window, VGA_WINDOW);
-  for (guint i = 0; i < G_N_ELEMENTS (vga_port_ranges); i++)
-    vmm_bus_map_pio (&vga->ports[i], dev, &vga_port_ops, GUINT_TO_POINTER ((guint) vga_port_ranges[i].port),
-                     vga_port_ranges[i].port, vga_port_ranges[i].n);
-  vmm_bus_map_pio (&vga->dispi_ports, dev, &vmm_vga_dispi_port_ops, vga, VGA_DISPI_PORTS, 3);
-
-  vga->console = vmm_console_new (dev, &vga_console_ops);
-  if (!vga_add_rom (vga, error))
-    {
-      vga_unrealize (dev);
-      return FALSE;
-    }
+  std->vga.console = vmm_console_new (dev, &vga_console_ops);
   return TRUE;
 }
 
@@ -408,9 +465,9 @@ const VmmDeviceClass vmm_vga_class = {
   .description = N_ ("A screen that every system can draw on, from the first moment of its start."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
-  .instance_size = sizeof (VmmVga),
+  .instance_size = sizeof (VmmStdVga),
   .settings = vga_settings,
-  .regs_offset = G_STRUCT_OFFSET (VmmVga, regs),
+  .regs_offset = G_STRUCT_OFFSET (VmmStdVga, regs),
   .regs_size = sizeof (VmmVgaRegs),
   .regs_fields = vga_fields,
   .state_version = 1,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Standard VGA with Bochs VBE: what its files share. vga.c: the device, its ports; vga-vbe.c: Bochs VBE and the MMIO BAR; vga-memory.c: the
+/* VGA with Bochs VBE: what its files share. vga.c: the standard VGA device, the ports; vga-vbe.c: Bochs VBE and the MMIO BAR; vga-memory.c: the
  * window at A0000; vga-mode.c: what the registers mean; vga-draw.c and vga-text.c: the picture. */
 #pragma once
 
 #include "display/console.h"
 #include "pci/pci.h"
 
+#define VMM_VGA_DEVFN VMM_PCI_DEVFN (1, 0) /* where PC firmware and guests are used to find it */
 #define VMM_VGA_MAX_WIDTH 4096 /* pixels; a guest that asks for more gets this */
 #define VMM_VGA_MAX_HEIGHT 4096
 #define VMM_VGA_PAGE 4096                /* bytes; grain of the dirty log */
@@ -101,23 +102,32 @@ typedef struct {
   gboolean below;  /* the split */
 } VmmVgaBand;
 
-typedef struct {
-  VmmPciDevice pci;
-  VmmVgaRegs regs;
+typedef struct _VmmVga VmmVga;
 
-  VmmConsole *console;
+typedef struct {
+  VmmVga *vga;
+  VmmRegion region;
+  guint first; /* port */
+} VmmVgaPorts;
+
+/* The adapter as a part of a PCI function: of standard VGA, of virtio-vga. */
+struct _VmmVga {
+  VmmPciDevice *pci;   /* (not owned) */
+  VmmVgaRegs *regs;    /* (not owned) */
+  VmmConsole *console; /* (not owned) */
   VmmVgaMemory *memory;
   guint8 *vram;
   guint32 vram_size; /* bytes, power of two */
   guint8 edid[256];
-  VmmRegion window, ports[5], dispi_ports;
+  VmmRegion window, dispi_ports;
+  VmmVgaPorts ports[5];
 
   /* Picture; meaningful while somebody looks */
   gboolean stale;           /* registers were written since mode and palette were worked out */
   gboolean redraw;          /* everything */
   gboolean touched;         /* some bit of dirty is set */
   gboolean font_touched;    /* plane 2 may have been written */
-  gboolean direct;          /* the console's surface is video memory */
+  gboolean direct;          /* the console's surface is video memory or somebody else's: not to be drawn into */
   guint64 *dirty, *fetched; /* bit a page; VMM_VGA_PAGE */
   gsize dirty_words;
   VmmVgaMode mode;
@@ -126,9 +136,44 @@ typedef struct {
   gsize n_cells;
   guint8 glyphs[2][256 * 32]; /* text: the fonts as drawn */
   guint32 phase;              /* text: what blinks is visible */
-} VmmVga;
+};
+
+typedef struct {
+  VmmPciDevice pci;
+  VmmVgaRegs regs;
+  VmmVga vga;
+} VmmStdVga;
 
 /* vga.c */
+
+typedef struct {
+  VmmPciDevice *pci; /* initialised, BARs 0 and 2 and the ROM free */
+  VmmVgaRegs *regs;
+  gsize memory;      /* bytes, power of two */
+  int width, height; /* preferred, for EDID */
+  const char *rom;   /* file name of the VGA BIOS, where the device has no setting "rom" */
+} VmmVgaParams;
+
+/* In realize; the console is the caller's to set then. On failure nothing is left. */
+gboolean vmm_vga_realize (VmmVga *vga, const VmmVgaParams *params, GError **error);
+void vmm_vga_unrealize (VmmVga *vga); /* in unrealize, after the PCI function was cleared */
+void vmm_vga_reset (VmmVga *vga, VmmResetKind kind); /* after the PCI function's */
+void vmm_vga_post_load (VmmVga *vga);
+/* The console showed something else meanwhile. */
+void vmm_vga_show_again (VmmVga *vga);
+/* Of VmmVgaRegs at @member of @Struct, without an end. */
+#define VMM_VGA_FIELDS(Struct, member)                                                                                         \
+  VMM_FIELD (Struct, member.misc), VMM_FIELD (Struct, member.feature), VMM_FIELD (Struct, member.enable),                      \
+      VMM_FIELD_MAX (Struct, member.seq_index, 7), VMM_FIELD_ARRAY (Struct, member.seq),                                       \
+      VMM_FIELD_MAX (Struct, member.gfx_index, 15), VMM_FIELD_ARRAY (Struct, member.gfx),                                      \
+      VMM_FIELD (Struct, member.attr_index), VMM_FIELD_ARRAY (Struct, member.attr),                                            \
+      VMM_FIELD_MAX (Struct, member.attr_data, 1), VMM_FIELD (Struct, member.crtc_index), VMM_FIELD_ARRAY (Struct, member.crtc), \
+      VMM_FIELD (Struct, member.dac_mask), VMM_FIELD (Struct, member.dac_state), VMM_FIELD (Struct, member.dac_read),          \
+      VMM_FIELD (Struct, member.dac_write), VMM_FIELD_MAX (Struct, member.dac_part, 2),                                        \
+      VMM_FIELD_ARRAY (Struct, member.dac_latch), VMM_FIELD_ARRAY (Struct, member.dac),                                        \
+      VMM_FIELD_MAX (Struct, member.big_endian, 1), VMM_FIELD (Struct, member.dispi_low), VMM_FIELD_ARRAY (Struct, member.latch), \
+      VMM_FIELD (Struct, member.dispi_index), VMM_FIELD_ARRAY (Struct, member.dispi)
+
 guint8 vmm_vga_port_read (VmmVga *vga, guint port);
 void vmm_vga_port_write (VmmVga *vga, guint port, guint8 value);
 
@@ -162,13 +207,9 @@ guint32 vmm_vga_address (const VmmVgaMode *mode, guint32 counter, guint row);
 gboolean vmm_vga_next_band (const VmmVgaMode *mode, VmmVgaBand *band);
 
 /* vga-draw.c */
-void vmm_vga_set_watched (VmmDevice *dev, VmmConsole *console, gboolean watched);
-void vmm_vga_update (VmmDevice *dev, VmmConsole *console);
+void vmm_vga_set_watched (VmmVga *vga, gboolean watched);
+void vmm_vga_update (VmmVga *vga);
 
 /* vga-text.c */
 void vmm_vga_text_draw (VmmVga *vga, VmmSurface *surface);
-gboolean vmm_vga_text_dump (VmmDevice *dev, GString *text);
-
-/* edid.c */
-/* EDID 1.4 for a monitor whose preferred mode is @width × @height at 60 Hz. */
-void vmm_edid_make (int width, int height, guint8 ret_edid[128]);
+gboolean vmm_vga_text_dump (VmmVga *vga, GString *text);
