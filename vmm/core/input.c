@@ -19,12 +19,14 @@ struct _VmmInputHub {
   GPtrArray *sinks; /* InputSink */
 };
 
-typedef enum { INPUT_KEY, INPUT_MOTION, INPUT_BUTTON, INPUT_WHEEL, INPUT_POSITION } InputKind;
+typedef enum { INPUT_KEY, INPUT_MOTION, INPUT_BUTTON, INPUT_WHEEL, INPUT_POSITION, INPUT_TOUCH } InputKind;
 
 typedef struct {
   struct _VmmInputHub *hub;
   InputKind kind;
   int a, b;
+  guint slot;
+  VmmTouch touch;
 } InputEvent;
 
 struct _VmmInputHub *
@@ -110,6 +112,8 @@ input_takes (const VmmInputOps *ops, InputKind kind, gboolean absolute)
       return ops->motion != NULL;
     case INPUT_POSITION:
       return ops->position != NULL;
+    case INPUT_TOUCH:
+      return ops->touch != NULL;
     case INPUT_BUTTON:
       return ops->button != NULL && (ops->position != NULL) == absolute;
     case INPUT_WHEEL:
@@ -137,10 +141,11 @@ input_choose (struct _VmmInputHub *hub, InputKind kind, gboolean absolute)
   return fallback;
 }
 
+/* Does a driver use a device for @kind? Lock held. */
 static gboolean
-input_has_absolute (struct _VmmInputHub *hub)
+input_has (struct _VmmInputHub *hub, InputKind kind)
 {
-  InputSink *sink = input_choose (hub, INPUT_POSITION, TRUE);
+  InputSink *sink = input_choose (hub, kind, TRUE);
 
   return sink != NULL && sink->active;
 }
@@ -154,7 +159,7 @@ input_deliver (gpointer data)
   const VmmInputOps *ops = NULL;
 
   g_mutex_lock (&event->hub->lock);
-  sink = input_choose (event->hub, event->kind, input_has_absolute (event->hub));
+  sink = input_choose (event->hub, event->kind, input_has (event->hub, INPUT_POSITION));
   if (sink != NULL)
     {
       dev = sink->dev;
@@ -179,6 +184,9 @@ input_deliver (gpointer data)
     case INPUT_WHEEL:
       ops->wheel (dev, event->a);
       break;
+    case INPUT_TOUCH:
+      ops->touch (dev, event->slot, event->touch, event->a, event->b);
+      break;
     case INPUT_POSITION:
     default:
       ops->position (dev, event->a, event->b);
@@ -192,7 +200,7 @@ input_post (VmmMachine *machine, InputKind kind, int a, int b)
 {
   InputEvent *event = g_new (InputEvent, 1);
 
-  *event = (InputEvent) { machine->input, kind, a, b };
+  *event = (InputEvent) { .hub = machine->input, .kind = kind, .a = a, .b = b };
   vmm_iothread_call (machine->iothread, input_deliver, event);
 }
 
@@ -220,15 +228,21 @@ vmm_machine_pointer_wheel (VmmMachine *machine, int dy)
   input_post (machine, INPUT_WHEEL, dy, 0);
 }
 
-gboolean
-vmm_machine_has_absolute_pointer (VmmMachine *machine)
+static gboolean
+input_machine_has (VmmMachine *machine, InputKind kind)
 {
   gboolean has;
 
   g_mutex_lock (&machine->input->lock);
-  has = input_has_absolute (machine->input);
+  has = input_has (machine->input, kind);
   g_mutex_unlock (&machine->input->lock);
   return has;
+}
+
+gboolean
+vmm_machine_has_absolute_pointer (VmmMachine *machine)
+{
+  return input_machine_has (machine, INPUT_POSITION);
 }
 
 gboolean
@@ -237,5 +251,23 @@ vmm_machine_pointer_position (VmmMachine *machine, int x, int y)
   if (!vmm_machine_has_absolute_pointer (machine))
     return FALSE;
   input_post (machine, INPUT_POSITION, CLAMP (x, 0, 32767), CLAMP (y, 0, 32767));
+  return TRUE;
+}
+
+gboolean
+vmm_machine_touch (VmmMachine *machine, guint slot, VmmTouch touch, int x, int y)
+{
+  InputEvent *event;
+
+  if (!input_machine_has (machine, INPUT_TOUCH))
+    return FALSE;
+  event = g_new (InputEvent, 1);
+  *event = (InputEvent) { .hub = machine->input,
+                          .kind = INPUT_TOUCH,
+                          .a = CLAMP (x, 0, 32767),
+                          .b = CLAMP (y, 0, 32767),
+                          .slot = slot,
+                          .touch = touch };
+  vmm_iothread_call (machine->iothread, input_deliver, event);
   return TRUE;
 }

@@ -10,6 +10,7 @@ typedef struct {
   void (*button) (VmmDevice *dev, guint evdev_code, gboolean down);
   void (*wheel) (VmmDevice *dev, int dy);
   void (*position) (VmmDevice *dev, int x, int y); /* 0…32767; NULL: no absolute pointer */
+  void (*touch) (VmmDevice *dev, guint slot, VmmTouch touch, int x, int y); /* 0…32767; NULL: no touch screen */
 } VmmInputOps;
 
 /* In realize. Of several keyboards (pointers) the last added that is active gets the events. */

@@ -98,6 +98,17 @@ void vmm_machine_pointer_wheel (VmmMachine *machine, int dy);                   
 gboolean vmm_machine_pointer_position (VmmMachine *machine, int x, int y);
 gboolean vmm_machine_has_absolute_pointer (VmmMachine *machine);
 
+typedef enum { VMM_TOUCH_DOWN, VMM_TOUCH_MOVE, VMM_TOUCH_UP } VmmTouch;
+
+/**
+ * vmm_machine_touch:
+ * @slot: which finger, from 0; beyond what the device has: ignored
+ * @x: @y: 0…32767 over the picture
+ * Thread: any; never blocks.
+ * Returns: FALSE if this machine has no touch screen that a driver in the guest uses.
+ */
+gboolean vmm_machine_touch (VmmMachine *machine, guint slot, VmmTouch touch, int x, int y);
+
 /**
  * vmm_machine_attach_serial:
  * @device_id: "serial0" …
