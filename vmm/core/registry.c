@@ -31,8 +31,14 @@ extern const VmmDeviceClass vmm_vga_class;
 extern const VmmDeviceClass vmm_virtio_balloon_class;
 extern const VmmDeviceClass vmm_virtio_blk_class;
 extern const VmmDeviceClass vmm_virtio_console_class;
+extern const VmmDeviceClass vmm_virtio_gpu_class;
+extern const VmmDeviceClass vmm_virtio_keyboard_class;
+extern const VmmDeviceClass vmm_virtio_mouse_class;
+extern const VmmDeviceClass vmm_virtio_multitouch_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
 extern const VmmDeviceClass vmm_xhci_class;
+extern const VmmDeviceClass vmm_virtio_tablet_class;
+extern const VmmDeviceClass vmm_virtio_vga_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
   /* audio/ */
@@ -75,6 +81,12 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_virtio_balloon_class,
   &vmm_virtio_blk_class,
   &vmm_virtio_console_class,
+  &vmm_virtio_gpu_class,
+  &vmm_virtio_keyboard_class,
+  &vmm_virtio_mouse_class,
+  &vmm_virtio_multitouch_class,
   &vmm_virtio_rng_class,
+  &vmm_virtio_tablet_class,
+  &vmm_virtio_vga_class,
   NULL,
 };

@@ -6,10 +6,13 @@
  * into the resource, whose pixels are the very surface that viewers see once the resource is set as an output's picture: one copy in all.
  * Commands are carried out in order on the I/O thread, so a fence is done when its answer is. A viewer's wish for a size is kept and told
  * with a configuration interrupt; display information and EDID then offer it. Host memory for all resources together is limited.
- * Formats other than the surfaces' own are turned into it after the copy, line by line. */
+ * Formats other than the surfaces' own are turned into it after the copy, line by line.
+ *
+ * virtio-vga is the same with a VGA beside it, for firmware and for guests without the driver: BARs 0 and 2 are the VGA's, and the first output
+ * shows it until the driver sets a picture, and again after a reset. */
 #include "core/log.h"
-#include "display/console.h"
 #include "display/edid.h"
+#include "display/vga.h"
 #include "virtio/virtio.h"
 
 #include <string.h>
@@ -118,8 +121,8 @@ G_STATIC_ASSERT (sizeof (VgpuDisplayOne) == 24);
 
 #define VGPU_MAX_HEADS 4
 #define VGPU_MAX_RESOURCES 4096
-#define VGPU_MAX_ENTRIES 65536     /* pieces of one resource's memory */
-#define VGPU_ENTRIES_AT_ONCE 64    /* copied out of the ring */
+#define VGPU_MAX_ENTRIES 65536      /* pieces of one resource's memory */
+#define VGPU_ENTRIES_AT_ONCE 64     /* copied out of the ring */
 #define VGPU_MEMFD_MIN (256 * 1024) /* bytes; smaller resources are never a picture */
 #define VGPU_MAX_MEMFDS 128
 /* What EDID can say (12 bits) in multiples of 8, which every driver takes as they are */
@@ -128,6 +131,8 @@ G_STATIC_ASSERT (sizeof (VgpuDisplayOne) == 24);
 #define VGPU_MAX_HEIGHT 4095
 #define VGPU_DARK_WIDTH 640 /* of an output that shows nothing */
 #define VGPU_DARK_HEIGHT 480
+#define VGPU_VGA_MEMORY (16u << 20) /* bytes */
+#define VGPU_VGA_ROM "vgabios-virtio.bin"
 
 /* Layout of formats (§5.7.6.8) seen as little-endian words */
 typedef enum {
@@ -142,7 +147,7 @@ static const struct {
   VgpuOrder order;
   gboolean alpha;
 } vgpu_formats[] = {
-  { 1, VGPU_NATIVE, TRUE }, { 2, VGPU_NATIVE, FALSE }, { 3, VGPU_BGRA, TRUE },  { 4, VGPU_BGRA, FALSE },
+  { 1, VGPU_NATIVE, TRUE }, { 2, VGPU_NATIVE, FALSE }, { 3, VGPU_BGRA, TRUE },   { 4, VGPU_BGRA, FALSE },
   { 67, VGPU_ABGR, TRUE },  { 68, VGPU_RGBA, FALSE },  { 121, VGPU_RGBA, TRUE }, { 134, VGPU_ABGR, FALSE },
 };
 
@@ -173,46 +178,65 @@ typedef struct {
 } VmmVirtioGpuRegs;
 
 typedef struct {
+  VmmVirtioGpuRegs gpu;
+  /* virtio-vga alone */
+  VmmVgaRegs vga;
+  guint8 vga_hidden; /* the driver has set a picture for the first output */
+  guint8 padding;
+} VmmVirtioVgaRegs;
+
+typedef struct {
   VmmVirtio virtio;
-  VmmVirtioGpuRegs regs;
+  VmmVirtioVgaRegs saved;
+  gboolean has_vga;
+  VmmVga vga;
   guint n_heads;
   VmmConsole *consoles[VGPU_MAX_HEADS];
-  GHashTable *resources; /* id -> VgpuResource */
+  GHashTable *resources;             /* id -> VgpuResource */
   guint64 memory_limit, memory_used; /* bytes */
-  guint n_memfds;             /* resources that have one */
-  gboolean dark[VGPU_MAX_HEADS]; /* the console's surface is a black one that belongs to no resource */
+  guint n_memfds;                    /* resources that have one */
+  gboolean dark[VGPU_MAX_HEADS];     /* the console's surface is a black one that belongs to no resource */
 } VmmVirtioGpu;
 
 static const char *const vgpu_memory_choices[] = { "64", "128", "256", "512", "1024", NULL };
 
-static const VmmSetting vgpu_settings[] = {
-  { .key = "heads",
-    .type = VMM_SETTING_INT,
-    .fallback = "1",
-    .min = 1,
-    .max = VGPU_MAX_HEADS,
-    .summary = N_ ("Number of screens") },
-  { .key = "width",
-    .type = VMM_SETTING_INT,
-    .fallback = "1280",
-    .min = 640,
-    .max = 3840,
-    .summary = N_ ("Preferred width of the screen in pixels") },
-  { .key = "height",
-    .type = VMM_SETTING_INT,
-    .fallback = "800",
-    .min = 480,
-    .max = 2160,
-    .summary = N_ ("Preferred height of the screen in pixels") },
-  { .key = "memory",
-    .type = VMM_SETTING_ENUM,
-    .fallback = "256",
-    .choices = vgpu_memory_choices,
-    .summary = N_ ("Most host memory for the guest's pictures in MiB") },
+#define VGPU_SETTINGS                                                                             \
+  { .key = "heads",                                                                               \
+    .type = VMM_SETTING_INT,                                                                      \
+    .fallback = "1",                                                                              \
+    .min = 1,                                                                                     \
+    .max = VGPU_MAX_HEADS,                                                                        \
+    .summary = N_ ("Number of screens") },                                                        \
+      { .key = "width",                                                                           \
+        .type = VMM_SETTING_INT,                                                                  \
+        .fallback = "1280",                                                                       \
+        .min = 640,                                                                               \
+        .max = 3840,                                                                              \
+        .summary = N_ ("Preferred width of the screen in pixels") },                              \
+      { .key = "height",                                                                          \
+        .type = VMM_SETTING_INT,                                                                  \
+        .fallback = "800",                                                                        \
+        .min = 480,                                                                               \
+        .max = 2160,                                                                              \
+        .summary = N_ ("Preferred height of the screen in pixels") },                             \
+  {                                                                                               \
+    .key = "memory", .type = VMM_SETTING_ENUM, .fallback = "256", .choices = vgpu_memory_choices, \
+    .summary = N_ ("Most host memory for the guest's pictures in MiB"),                           \
+  }
+
+static const VmmSetting vgpu_settings[] = { VGPU_SETTINGS, { .key = NULL } };
+
+static const VmmSetting vgpu_vga_settings[] = {
+  VGPU_SETTINGS,
+  { .key = "rom", .type = VMM_SETTING_PATH, .summary = N_ ("VGA BIOS image instead of the distribution's") },
   { .key = NULL },
 };
 
 static const VmmField vgpu_fields[] = { VMM_FIELD_BLOB (VmmVirtioGpuRegs, scanout), VMM_FIELD_END };
+
+static const VmmField vgpu_vga_fields[] = { VMM_FIELD_BLOB (VmmVirtioVgaRegs, gpu), VMM_VGA_FIELDS (VmmVirtioVgaRegs, vga),
+                                            VMM_FIELD_MAX (VmmVirtioVgaRegs, vga_hidden, 1), VMM_FIELD (VmmVirtioVgaRegs, padding),
+                                            VMM_FIELD_END };
 
 /* Resources */
 
@@ -243,9 +267,8 @@ vgpu_surface_new (VmmVirtioGpu *gpu, guint32 width, guint32 height)
   if (size >= VGPU_MEMFD_MIN && gpu->n_memfds < VGPU_MAX_MEMFDS)
     return vmm_surface_new ((int) width, (int) height, NULL);
   pixels = g_try_malloc0 (size);
-  return pixels == NULL
-             ? NULL
-             : vmm_surface_new_for_memory ((int) width, (int) height, (gsize) width * 4, pixels, -1, 0, g_free, pixels);
+  return pixels == NULL ? NULL
+                        : vmm_surface_new_for_memory ((int) width, (int) height, (gsize) width * 4, pixels, -1, 0, g_free, pixels);
 }
 
 static guint32
@@ -469,13 +492,22 @@ vgpu_transfer (VmmVirtioGpu *gpu, const VgpuTransfer *command)
 
 /* Outputs */
 
+/* Does this output show the VGA? */
+static gboolean
+vgpu_is_vga (VmmVirtioGpu *gpu, guint head)
+{
+  return head == 0 && gpu->has_vga && !gpu->saved.vga_hidden;
+}
+
 static void
 vgpu_show_dark (VmmVirtioGpu *gpu, guint head)
 {
   VmmSurface *surface;
   g_autoptr (GError) error = NULL;
 
-  gpu->regs.scanout[head].resource_id = 0;
+  gpu->saved.gpu.scanout[head].resource_id = 0;
+  if (vgpu_is_vga (gpu, head))
+    return;
   vmm_console_set_used (gpu->consoles[head], FALSE);
   if (gpu->dark[head])
     return;
@@ -511,7 +543,7 @@ vgpu_set_scanout (VmmVirtioGpu *gpu, const VgpuSetScanout *command)
   if (!vgpu_rect_fits (&rect, resource->width, resource->height))
     return VGPU_ERR_INVALID_PARAMETER;
 
-  scanout = &gpu->regs.scanout[head];
+  scanout = &gpu->saved.gpu.scanout[head];
   if (scanout->resource_id == id && memcmp (&scanout->rect, &rect, sizeof rect) == 0)
     return VGPU_OK_NODATA;
   surface = vmm_surface_ref (resource->surface);
@@ -525,6 +557,8 @@ vgpu_set_scanout (VmmVirtioGpu *gpu, const VgpuSetScanout *command)
   scanout->resource_id = id;
   scanout->rect = rect;
   gpu->dark[head] = FALSE;
+  if (head == 0)
+    gpu->saved.vga_hidden = gpu->has_vga;
   vmm_console_set_used (gpu->consoles[head], TRUE);
   vmm_console_set_surface (gpu->consoles[head], surface);
   return VGPU_OK_NODATA;
@@ -538,7 +572,7 @@ vgpu_unref (VmmVirtioGpu *gpu, guint32 id)
   if (resource == NULL)
     return VGPU_ERR_INVALID_RESOURCE_ID;
   for (guint i = 0; i < gpu->n_heads; i++)
-    if (gpu->regs.scanout[i].resource_id == id)
+    if (gpu->saved.gpu.scanout[i].resource_id == id)
       vgpu_show_dark (gpu, i);
   g_hash_table_remove (gpu->resources, GUINT_TO_POINTER (id));
   vgpu_resource_free (gpu, resource);
@@ -556,10 +590,10 @@ vgpu_flush (VmmVirtioGpu *gpu, const VgpuFlush *command)
   if (!vgpu_rect_fits (&rect, resource->width, resource->height))
     return VGPU_ERR_INVALID_PARAMETER;
   for (guint i = 0; i < gpu->n_heads; i++)
-    if (gpu->regs.scanout[i].resource_id == resource->id)
+    if (gpu->saved.gpu.scanout[i].resource_id == resource->id)
       {
         /* The console cuts off what lies outside the output. */
-        const VgpuRect *shown = &gpu->regs.scanout[i].rect;
+        const VgpuRect *shown = &gpu->saved.gpu.scanout[i].rect;
 
         vmm_console_damage (gpu->consoles[i], (int) rect.x - (int) shown->x, (int) rect.y - (int) shown->y, (int) rect.width,
                             (int) rect.height);
@@ -576,7 +610,7 @@ vgpu_get_display_info (VmmVirtioGpu *gpu, VgpuDisplayOne *ret)
 
   for (guint i = 0; i < gpu->n_heads; i++)
     {
-      const VgpuScanoutRegs *scanout = &gpu->regs.scanout[i];
+      const VgpuScanoutRegs *scanout = &gpu->saved.gpu.scanout[i];
 
       ret[i] = (VgpuDisplayOne) { .rect = { GUINT32_TO_LE (x), 0, GUINT32_TO_LE (scanout->wanted_width),
                                             GUINT32_TO_LE (scanout->wanted_height) },
@@ -591,7 +625,8 @@ vgpu_get_edid (VmmVirtioGpu *gpu, guint32 head, VgpuEdid *ret)
   if (head >= gpu->n_heads)
     return VGPU_ERR_INVALID_SCANOUT_ID;
   ret->size = GUINT32_TO_LE (128);
-  vmm_edid_make ((int) gpu->regs.scanout[head].wanted_width, (int) gpu->regs.scanout[head].wanted_height, head + 1, ret->edid);
+  vmm_edid_make ((int) gpu->saved.gpu.scanout[head].wanted_width, (int) gpu->saved.gpu.scanout[head].wanted_height, head + 1,
+                 ret->edid);
   return VGPU_OK_EDID;
 }
 
@@ -792,10 +827,17 @@ vgpu_reset (VmmVirtio *virtio)
 {
   VmmVirtioGpu *gpu = (VmmVirtioGpu *) virtio;
 
+  if (gpu->saved.vga_hidden)
+    {
+      gpu->saved.vga_hidden = FALSE;
+      gpu->dark[0] = FALSE;
+      vmm_console_set_used (gpu->consoles[0], TRUE);
+      vmm_vga_show_again (&gpu->vga);
+    }
   for (guint i = 0; i < gpu->n_heads; i++)
     {
       vgpu_show_dark (gpu, i);
-      memset (&gpu->regs.scanout[i].rect, 0, sizeof gpu->regs.scanout[i].rect);
+      memset (&gpu->saved.gpu.scanout[i].rect, 0, sizeof gpu->saved.gpu.scanout[i].rect);
       vmm_console_set_cursor (gpu->consoles[i], NULL, 0, 0);
     }
   vgpu_free_all (gpu);
@@ -813,12 +855,28 @@ static const VmmVirtioOps vgpu_ops = { .handle_queue = vgpu_handle_queue,
 static void
 vgpu_update (VmmDevice *dev, VmmConsole *console)
 {
-  /* Commands have done everything. */
+  VmmVirtioGpu *gpu = (VmmVirtioGpu *) dev;
+
+  if (console == gpu->consoles[0] && vgpu_is_vga (gpu, 0))
+    vmm_vga_update (&gpu->vga);
+  /* else commands have done everything */
 }
 
 static void
 vgpu_set_watched (VmmDevice *dev, VmmConsole *console, gboolean watched)
 {
+  VmmVirtioGpu *gpu = (VmmVirtioGpu *) dev;
+
+  if (console == gpu->consoles[0] && gpu->has_vga)
+    vmm_vga_set_watched (&gpu->vga, watched);
+}
+
+static gboolean
+vgpu_text (VmmDevice *dev, GString *text)
+{
+  VmmVirtioGpu *gpu = (VmmVirtioGpu *) dev;
+
+  return vgpu_is_vga (gpu, 0) && vmm_vga_text_dump (&gpu->vga, text);
 }
 
 static void
@@ -833,7 +891,7 @@ vgpu_request_size (VmmDevice *dev, VmmConsole *console, int width, int height)
   while (head < gpu->n_heads && gpu->consoles[head] != console)
     head++;
   g_assert (head < gpu->n_heads);
-  scanout = &gpu->regs.scanout[head];
+  scanout = &gpu->saved.gpu.scanout[head];
   if (scanout->wanted_width == wanted_width && scanout->wanted_height == wanted_height)
     return;
   scanout->wanted_width = wanted_width;
@@ -844,8 +902,14 @@ vgpu_request_size (VmmDevice *dev, VmmConsole *console, int width, int height)
   vmm_virtio_config_changed (&gpu->virtio);
 }
 
-static const VmmConsoleOps vgpu_console_ops
-    = { .update = vgpu_update, .set_watched = vgpu_set_watched, .request_size = vgpu_request_size };
+static const VmmConsoleOps vgpu_console_ops = { .update = vgpu_update,
+                                                .set_watched = vgpu_set_watched,
+                                                .request_size = vgpu_request_size };
+/* Of the first output where there is a VGA */
+static const VmmConsoleOps vgpu_vga_console_ops = { .update = vgpu_update,
+                                                    .set_watched = vgpu_set_watched,
+                                                    .text = vgpu_text,
+                                                    .request_size = vgpu_request_size };
 
 static void
 vgpu_unrealize (VmmDevice *dev)
@@ -858,15 +922,33 @@ vgpu_unrealize (VmmDevice *dev)
   vgpu_free_all (gpu);
   g_clear_pointer (&gpu->resources, g_hash_table_unref);
   vmm_virtio_clear (&gpu->virtio);
+  if (gpu->has_vga)
+    vmm_vga_unrealize (&gpu->vga);
 }
 
 static gboolean
-vgpu_realize (VmmDevice *dev, GError **error)
+vgpu_realize_vga (VmmVirtioGpu *gpu, GError **error)
 {
-  VmmVirtioGpu *gpu = (VmmVirtioGpu *) dev;
+  VmmDevice *dev = &gpu->virtio.pci.base;
+  VmmVgaParams params = { .pci = &gpu->virtio.pci,
+                          .regs = &gpu->saved.vga,
+                          .memory = VGPU_VGA_MEMORY,
+                          .width = (int) vmm_device_get_int (dev, "width"),
+                          .height = (int) vmm_device_get_int (dev, "height"),
+                          .rom = VGPU_VGA_ROM };
+
+  gpu->has_vga = vmm_vga_realize (&gpu->vga, &params, error);
+  return gpu->has_vga;
+}
+
+static gboolean
+vgpu_realize_any (VmmVirtioGpu *gpu, gboolean vga, GError **error)
+{
+  VmmDevice *dev = &gpu->virtio.pci.base;
+  VmmPciBus *pci_bus = vmm_device_get_pci_bus (dev);
   VmmVirtioParams params = { .device_id = VMM_VIRTIO_ID_GPU,
-                             .pci_class = 0x038000,
-                             .devfn = -1,
+                             .pci_class = vga ? 0x030000 : 0x038000,
+                             .devfn = vga && vmm_pci_bus_get_device (pci_bus, VMM_VGA_DEVFN) == NULL ? (int) VMM_VGA_DEVFN : -1,
                              .n_queues = VGPU_N_QUEUES,
                              .queue_size = VGPU_QUEUE_SIZE,
                              .features = VMM_VIRTIO_F (VGPU_F_EDID),
@@ -874,17 +956,42 @@ vgpu_realize (VmmDevice *dev, GError **error)
 
   if (!vmm_virtio_init (&gpu->virtio, &vgpu_ops, &params, error))
     return FALSE;
+  if (vga && !vgpu_realize_vga (gpu, error))
+    {
+      vmm_virtio_clear (&gpu->virtio);
+      return FALSE;
+    }
   memset (gpu->virtio.config_mask + VGPU_EVENTS_CLEAR, 0xff, 4);
   gpu->memory_limit = g_ascii_strtoull (vmm_device_get_string (dev, "memory"), NULL, 10) << 20;
   gpu->resources = g_hash_table_new (NULL, NULL);
   gpu->n_heads = (guint) vmm_device_get_int (dev, "heads");
   for (guint i = 0; i < gpu->n_heads; i++)
     {
-      gpu->consoles[i] = vmm_console_new (dev, &vgpu_console_ops);
-      gpu->regs.scanout[i].wanted_width = (guint32) vmm_device_get_int (dev, "width") & ~7u;
-      gpu->regs.scanout[i].wanted_height = (guint32) vmm_device_get_int (dev, "height");
+      gpu->consoles[i] = vmm_console_new (dev, vga && i == 0 ? &vgpu_vga_console_ops : &vgpu_console_ops);
+      gpu->saved.gpu.scanout[i].wanted_width = (guint32) vmm_device_get_int (dev, "width") & ~7u;
+      gpu->saved.gpu.scanout[i].wanted_height = (guint32) vmm_device_get_int (dev, "height");
     }
+  gpu->vga.console = gpu->consoles[0];
   return TRUE;
+}
+
+static gboolean
+vgpu_realize (VmmDevice *dev, GError **error)
+{
+  return vgpu_realize_any ((VmmVirtioGpu *) dev, FALSE, error);
+}
+
+static gboolean
+vgpu_vga_realize (VmmDevice *dev, GError **error)
+{
+  return vgpu_realize_any ((VmmVirtioGpu *) dev, TRUE, error);
+}
+
+static void
+vgpu_vga_reset (VmmDevice *dev, VmmResetKind kind)
+{
+  vmm_virtio_reset (dev, kind);
+  vmm_vga_reset (&((VmmVirtioGpu *) dev)->vga, kind);
 }
 
 /* Resources are not in the saved state: outputs are dark until the driver draws anew. */
@@ -896,11 +1003,20 @@ vgpu_post_load (VmmDevice *dev, GError **error)
   vgpu_free_all (gpu);
   for (guint i = 0; i < gpu->n_heads; i++)
     {
-      VgpuScanoutRegs *scanout = &gpu->regs.scanout[i];
+      VgpuScanoutRegs *scanout = &gpu->saved.gpu.scanout[i];
 
       scanout->wanted_width = CLAMP (scanout->wanted_width & ~7u, VGPU_MIN_SIZE, VGPU_MAX_WIDTH);
       scanout->wanted_height = CLAMP (scanout->wanted_height, VGPU_MIN_SIZE, VGPU_MAX_HEIGHT);
       vgpu_show_dark (gpu, i);
+    }
+  if (gpu->has_vga)
+    {
+      vmm_vga_post_load (&gpu->vga);
+      if (!gpu->saved.vga_hidden)
+        {
+          gpu->dark[0] = FALSE;
+          vmm_vga_show_again (&gpu->vga);
+        }
     }
   return vmm_virtio_post_load (dev, error);
 }
@@ -912,12 +1028,31 @@ const VmmDeviceClass vmm_virtio_gpu_class = {
   .user_creatable = TRUE,
   .instance_size = sizeof (VmmVirtioGpu),
   .settings = vgpu_settings,
-  .regs_offset = G_STRUCT_OFFSET (VmmVirtioGpu, regs),
+  .regs_offset = G_STRUCT_OFFSET (VmmVirtioGpu, saved.gpu),
   .regs_size = sizeof (VmmVirtioGpuRegs),
   .regs_fields = vgpu_fields,
   .state_version = 1,
   .realize = vgpu_realize,
   .reset = vmm_virtio_reset,
+  .quiesce = vmm_virtio_quiesce,
+  .resume = vmm_virtio_resume,
+  .unrealize = vgpu_unrealize,
+  .post_load = vgpu_post_load,
+};
+
+const VmmDeviceClass vmm_virtio_vga_class = {
+  .name = "virtio-vga",
+  .summary = N_ ("Graphics adapter with VGA (virtio)"),
+  .bus = VMM_DEVICE_PCI,
+  .user_creatable = TRUE,
+  .instance_size = sizeof (VmmVirtioGpu),
+  .settings = vgpu_vga_settings,
+  .regs_offset = G_STRUCT_OFFSET (VmmVirtioGpu, saved),
+  .regs_size = sizeof (VmmVirtioVgaRegs),
+  .regs_fields = vgpu_vga_fields,
+  .state_version = 1,
+  .realize = vgpu_vga_realize,
+  .reset = vgpu_vga_reset,
   .quiesce = vmm_virtio_quiesce,
   .resume = vmm_virtio_resume,
   .unrealize = vgpu_unrealize,
