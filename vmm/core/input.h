@@ -9,7 +9,7 @@ typedef struct {
   void (*motion) (VmmDevice *dev, int dx, int dy);
   void (*button) (VmmDevice *dev, guint evdev_code, gboolean down);
   void (*wheel) (VmmDevice *dev, int dy);
-  void (*position) (VmmDevice *dev, int x, int y); /* 0…32767; NULL: no absolute pointer */
+  void (*position) (VmmDevice *dev, int x, int y);                          /* 0…32767; NULL: no absolute pointer */
   void (*touch) (VmmDevice *dev, guint slot, VmmTouch touch, int x, int y); /* 0…32767; NULL: no touch screen */
 } VmmInputOps;
 

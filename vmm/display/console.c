@@ -147,24 +147,37 @@ cons_place (VmmConsole *console, VmmRect *ret_place, int *ret_width, int *ret_he
   return n > 1;
 }
 
-gboolean
-vmm_console_pointer_position (VmmConsole *console, int x, int y)
+/* From 0…32767 over the console's picture to the same over all. */
+static void
+cons_to_all (VmmConsole *console, int *x, int *y)
 {
   VmmRect place;
   int width, height;
   gboolean shared;
 
-  x = CLAMP (x, 0, 32767);
-  y = CLAMP (y, 0, 32767);
+  *x = CLAMP (*x, 0, 32767);
+  *y = CLAMP (*y, 0, 32767);
   vmm_device_lock (console->dev);
   shared = cons_place (console, &place, &width, &height);
   vmm_device_unlock (console->dev);
-  if (shared)
-    {
-      x = (int) (((gint64) place.x * 32767 + (gint64) x * place.width) / width);
-      y = (int) ((gint64) y * place.height / height);
-    }
+  if (!shared)
+    return;
+  *x = (int) (((gint64) place.x * 32767 + (gint64) *x * place.width) / width);
+  *y = (int) ((gint64) *y * place.height / height);
+}
+
+gboolean
+vmm_console_pointer_position (VmmConsole *console, int x, int y)
+{
+  cons_to_all (console, &x, &y);
   return vmm_machine_pointer_position (console->dev->machine, x, y);
+}
+
+gboolean
+vmm_console_touch (VmmConsole *console, guint slot, VmmTouch touch, int x, int y)
+{
+  cons_to_all (console, &x, &y);
+  return vmm_machine_touch (console->dev->machine, slot, touch, x, y);
 }
 
 VmmViewer *

@@ -86,7 +86,7 @@ vmm_edid_make (int width, int height, guint32 serial, guint8 ret_edid[128])
   edid[10] = 0x01; /* product */
   for (guint i = 0; i < 4; i++)
     edid[12 + i] = (guint8) (serial >> 8 * i);
-  edid[16] = 0;    /* week not given */
+  edid[16] = 0; /* week not given */
   edid[17] = 2025 - 1990;
   edid[18] = 1;
   edid[19] = 4;

@@ -7,7 +7,7 @@
 #include "pci/pci.h"
 
 #define VMM_VGA_DEVFN VMM_PCI_DEVFN (1, 0) /* where PC firmware and guests are used to find it */
-#define VMM_VGA_MAX_WIDTH 4096 /* pixels; a guest that asks for more gets this */
+#define VMM_VGA_MAX_WIDTH 4096             /* pixels; a guest that asks for more gets this */
 #define VMM_VGA_MAX_HEIGHT 4096
 #define VMM_VGA_PAGE 4096                /* bytes; grain of the dirty log */
 #define VMM_VGA_LEGACY_SIZE (256 * 1024) /* bytes: four planes of 64 KiB */
@@ -156,21 +156,20 @@ typedef struct {
 
 /* In realize; the console is the caller's to set then. On failure nothing is left. */
 gboolean vmm_vga_realize (VmmVga *vga, const VmmVgaParams *params, GError **error);
-void vmm_vga_unrealize (VmmVga *vga); /* in unrealize, after the PCI function was cleared */
+void vmm_vga_unrealize (VmmVga *vga);                /* in unrealize, after the PCI function was cleared */
 void vmm_vga_reset (VmmVga *vga, VmmResetKind kind); /* after the PCI function's */
 void vmm_vga_post_load (VmmVga *vga);
 /* The console showed something else meanwhile. */
 void vmm_vga_show_again (VmmVga *vga);
 /* Of VmmVgaRegs at @member of @Struct, without an end. */
-#define VMM_VGA_FIELDS(Struct, member)                                                                                         \
-  VMM_FIELD (Struct, member.misc), VMM_FIELD (Struct, member.feature), VMM_FIELD (Struct, member.enable),                      \
-      VMM_FIELD_MAX (Struct, member.seq_index, 7), VMM_FIELD_ARRAY (Struct, member.seq),                                       \
-      VMM_FIELD_MAX (Struct, member.gfx_index, 15), VMM_FIELD_ARRAY (Struct, member.gfx),                                      \
-      VMM_FIELD (Struct, member.attr_index), VMM_FIELD_ARRAY (Struct, member.attr),                                            \
-      VMM_FIELD_MAX (Struct, member.attr_data, 1), VMM_FIELD (Struct, member.crtc_index), VMM_FIELD_ARRAY (Struct, member.crtc), \
-      VMM_FIELD (Struct, member.dac_mask), VMM_FIELD (Struct, member.dac_state), VMM_FIELD (Struct, member.dac_read),          \
-      VMM_FIELD (Struct, member.dac_write), VMM_FIELD_MAX (Struct, member.dac_part, 2),                                        \
-      VMM_FIELD_ARRAY (Struct, member.dac_latch), VMM_FIELD_ARRAY (Struct, member.dac),                                        \
+#define VMM_VGA_FIELDS(Struct, member)                                                                                            \
+  VMM_FIELD (Struct, member.misc), VMM_FIELD (Struct, member.feature), VMM_FIELD (Struct, member.enable),                         \
+      VMM_FIELD_MAX (Struct, member.seq_index, 7), VMM_FIELD_ARRAY (Struct, member.seq),                                          \
+      VMM_FIELD_MAX (Struct, member.gfx_index, 15), VMM_FIELD_ARRAY (Struct, member.gfx), VMM_FIELD (Struct, member.attr_index),  \
+      VMM_FIELD_ARRAY (Struct, member.attr), VMM_FIELD_MAX (Struct, member.attr_data, 1), VMM_FIELD (Struct, member.crtc_index),  \
+      VMM_FIELD_ARRAY (Struct, member.crtc), VMM_FIELD (Struct, member.dac_mask), VMM_FIELD (Struct, member.dac_state),           \
+      VMM_FIELD (Struct, member.dac_read), VMM_FIELD (Struct, member.dac_write), VMM_FIELD_MAX (Struct, member.dac_part, 2),      \
+      VMM_FIELD_ARRAY (Struct, member.dac_latch), VMM_FIELD_ARRAY (Struct, member.dac),                                           \
       VMM_FIELD_MAX (Struct, member.big_endian, 1), VMM_FIELD (Struct, member.dispi_low), VMM_FIELD_ARRAY (Struct, member.latch), \
       VMM_FIELD (Struct, member.dispi_index), VMM_FIELD_ARRAY (Struct, member.dispi)
 

@@ -75,9 +75,9 @@ gboolean vmm_viewer_pull (VmmViewer *viewer, VmmFrame *ret_frame);
  */
 typedef struct {
   gatomicrefcount ref_count;
-  int width, height;   /* pixels */
-  int hot_x, hot_y;    /* the pixel that points */
-  guint32 pixels[];    /* native-endian 0xAARRGGBB, colours multiplied by alpha, no padding */
+  int width, height; /* pixels */
+  int hot_x, hot_y;  /* the pixel that points */
+  guint32 pixels[];  /* native-endian 0xAARRGGBB, colours multiplied by alpha, no padding */
 } VmmCursor;
 
 VmmCursor *vmm_cursor_ref (VmmCursor *cursor);
@@ -113,6 +113,11 @@ void vmm_console_request_size (VmmConsole *console, int width, int height);
  * by side in the order of the consoles. Thread: any.
  */
 gboolean vmm_console_pointer_position (VmmConsole *console, int x, int y);
+
+typedef enum { VMM_TOUCH_DOWN, VMM_TOUCH_MOVE, VMM_TOUCH_UP } VmmTouch;
+
+/* The same for vmm_machine_touch(). */
+gboolean vmm_console_touch (VmmConsole *console, guint slot, VmmTouch touch, int x, int y);
 
 /**
  * vmm_console_dup_text:

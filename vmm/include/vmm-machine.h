@@ -98,8 +98,6 @@ void vmm_machine_pointer_wheel (VmmMachine *machine, int dy);                   
 gboolean vmm_machine_pointer_position (VmmMachine *machine, int x, int y);
 gboolean vmm_machine_has_absolute_pointer (VmmMachine *machine);
 
-typedef enum { VMM_TOUCH_DOWN, VMM_TOUCH_MOVE, VMM_TOUCH_UP } VmmTouch;
-
 /**
  * vmm_machine_touch:
  * @slot: which finger, from 0; beyond what the device has: ignored

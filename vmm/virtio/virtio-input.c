@@ -480,9 +480,10 @@ vinp_reset (VmmVirtio *virtio)
   memset (virtio->regs.config, 0, VINP_CONFIG_SIZE);
 }
 
-static const VmmVirtioOps vinp_ops = {
-  .handle_queue = vinp_handle_queue, .config_written = vinp_config_written, .start = vinp_start, .reset = vinp_reset
-};
+static const VmmVirtioOps vinp_ops = { .handle_queue = vinp_handle_queue,
+                                       .config_written = vinp_config_written,
+                                       .start = vinp_start,
+                                       .reset = vinp_reset };
 
 static void
 vinp_unrealize (VmmDevice *dev)
@@ -555,17 +556,27 @@ vinp_post_load (VmmDevice *dev, GError **error)
   return vmm_virtio_post_load (dev, error);
 }
 
-#define VINP_CLASS(name_, summary_, realize_)                                                                              \
-  {                                                                                                                        \
-    .name = name_, .summary = summary_, .bus = VMM_DEVICE_PCI, .user_creatable = TRUE,                                     \
-    .instance_size = sizeof (VmmVirtioInput), .regs_offset = G_STRUCT_OFFSET (VmmVirtioInput, regs),                       \
-    .regs_size = sizeof (VmmVirtioInputRegs), .regs_fields = vinp_fields, .state_version = 1, .realize = realize_,         \
-    .reset = vmm_virtio_reset, .quiesce = vmm_virtio_quiesce, .resume = vmm_virtio_resume, .unrealize = vinp_unrealize,    \
-    .post_load = vinp_post_load,                                                                                           \
+#define VINP_CLASS(name_, summary_, realize_)              \
+  {                                                        \
+    .name = name_,                                         \
+    .summary = summary_,                                   \
+    .bus = VMM_DEVICE_PCI,                                 \
+    .user_creatable = TRUE,                                \
+    .instance_size = sizeof (VmmVirtioInput),              \
+    .regs_offset = G_STRUCT_OFFSET (VmmVirtioInput, regs), \
+    .regs_size = sizeof (VmmVirtioInputRegs),              \
+    .regs_fields = vinp_fields,                            \
+    .state_version = 1,                                    \
+    .realize = realize_,                                   \
+    .reset = vmm_virtio_reset,                             \
+    .quiesce = vmm_virtio_quiesce,                         \
+    .resume = vmm_virtio_resume,                           \
+    .unrealize = vinp_unrealize,                           \
+    .post_load = vinp_post_load,                           \
   }
 
 const VmmDeviceClass vmm_virtio_keyboard_class = VINP_CLASS ("virtio-keyboard", N_ ("Keyboard (virtio)"), vinp_keyboard_realize);
 const VmmDeviceClass vmm_virtio_mouse_class = VINP_CLASS ("virtio-mouse", N_ ("Mouse (virtio)"), vinp_mouse_realize);
 const VmmDeviceClass vmm_virtio_tablet_class = VINP_CLASS ("virtio-tablet", N_ ("Tablet pointer (virtio)"), vinp_tablet_realize);
-const VmmDeviceClass vmm_virtio_multitouch_class
-    = VINP_CLASS ("virtio-multitouch", N_ ("Touch screen (virtio)"), vinp_touch_realize);
+const VmmDeviceClass vmm_virtio_multitouch_class = VINP_CLASS ("virtio-multitouch", N_ ("Touch screen (virtio)"),
+                                                               vinp_touch_realize);
