@@ -103,6 +103,7 @@ void lodge_cli_device_more_help (void);
 int lodge_cli_insert (LodgeCliCall *call);
 int lodge_cli_eject (LodgeCliCall *call);
 int lodge_cli_screenshot (LodgeCliCall *call);
+int lodge_cli_resize_screen (LodgeCliCall *call);
 int lodge_cli_type (LodgeCliCall *call);
 int lodge_cli_key (LodgeCliCall *call);
 void lodge_cli_key_more_help (void);

@@ -149,19 +149,65 @@ lodge_cli_eject (LodgeCliCall *call)
   return lcru_change_medium (call, NULL);
 }
 
+/* --screen, counted from 1. Returns: 0, or the exit status of what was told. */
+static int
+lcru_get_head (LodgeCliCall *call, guint *ret_head)
+{
+  const char *value = lodge_cli_option (call, "screen");
+  guint64 number = 1;
+
+  if (value != NULL && !g_ascii_string_to_unsigned (value, 10, 1, 16, &number, NULL))
+    return lodge_cli_usage (call, _ ("“%s” is no screen."), value);
+  *ret_head = (guint) number - 1;
+  return EXIT_SUCCESS;
+}
+
+int
+lodge_cli_resize_screen (LodgeCliCall *call)
+{
+  const char *size = lodge_cli_argument (call, 1);
+  g_auto (GStrv) parts = g_strsplit (size, "x", 3);
+  guint64 width, height;
+  LodgeMachine *machine;
+  g_auto (LodgeCliWait) wait = { 0 };
+  GError *error = NULL;
+  guint head;
+  int status;
+
+  if (g_strv_length (parts) != 2 || !g_ascii_string_to_unsigned (parts[0], 10, 1, G_MAXINT16, &width, NULL)
+      || !g_ascii_string_to_unsigned (parts[1], 10, 1, G_MAXINT16, &height, NULL))
+    return lodge_cli_usage (call, _ ("“%s” is no size; one is 1280x800."), size);
+  status = lcru_get_head (call, &head);
+  if (status != EXIT_SUCCESS)
+    return status;
+  machine = lodge_cli_find (call);
+  if (machine == NULL)
+    return EXIT_FAILURE;
+  lodge_machine_resize_screen_async (machine, head, (int) width, (int) height, NULL, lodge_cli_wait_cb, &wait);
+  if (!lodge_machine_resize_screen_finish (machine, lodge_cli_wait (&wait), &error))
+    return lodge_cli_fail (error);
+  return EXIT_SUCCESS;
+}
+
 int
 lodge_cli_screenshot (LodgeCliCall *call)
 {
-  LodgeMachine *machine = lodge_cli_find (call);
+  LodgeMachine *machine;
   g_autofree char *path = g_canonicalize_filename (lodge_cli_argument (call, 1), NULL);
   g_auto (LodgeCliWait) wait = { 0 };
   g_auto (LodgeCliWait) save_wait = { 0 };
   g_autoptr (LodgePicture) picture = NULL;
   GError *error = NULL;
+  guint head;
+  int status;
 
+  status = lcru_get_head (call, &head);
+  if (status != EXIT_SUCCESS)
+    return status;
+  machine = lodge_cli_find (call);
   if (machine == NULL)
     return EXIT_FAILURE;
-  lodge_machine_screenshot_async (machine, NULL, lodge_cli_wait_cb, &wait);
+  lodge_machine_screenshot_async (machine, head, NULL, lodge_cli_wait_cb, &wait);
   picture = lodge_machine_screenshot_finish (machine, lodge_cli_wait (&wait), &error);
   if (picture == NULL)
     return lodge_cli_fail (error);

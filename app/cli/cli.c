@@ -55,6 +55,11 @@ static const LodgeCliOption lcli_medium_options[] = {
   { NULL },
 };
 
+static const LodgeCliOption lcli_screen_options[] = {
+  { "screen", "NUMBER", FALSE, N_ ("Which screen; the first one, 1, if not given") },
+  { NULL },
+};
+
 static const LodgeCliOption lcli_type_options[] = {
   { "enter", NULL, FALSE, N_ ("Press Enter after the text") },
   { NULL },
@@ -88,7 +93,10 @@ static const LodgeCliCommand lcli_commands[] = {
   { "delete", "NAME", 1, 1, N_ ("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
   { "insert", "NAME ISO", 2, 2, N_ ("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
   { "eject", "NAME", 1, 1, N_ ("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },
-  { "screenshot", "NAME FILE.png", 2, 2, N_ ("Save a machine's screen as a picture"), NULL, NULL, TRUE, lodge_cli_screenshot },
+  { "screenshot", "NAME FILE.png", 2, 2, N_ ("Save a machine's screen as a picture"), NULL, lcli_screen_options, TRUE,
+    lodge_cli_screenshot },
+  { "resize-screen", "NAME WIDTHxHEIGHT", 2, 2, N_ ("Ask the guest for a screen of this size in pixels"),
+    N_ ("The guest decides whether it follows."), lcli_screen_options, TRUE, lodge_cli_resize_screen },
   { "type", "NAME TEXT", 2, 2, N_ ("Type a text on a machine's keyboard, which is a US one"), NULL, lcli_type_options, TRUE,
     lodge_cli_type },
   { "key", "NAME KEY[+KEY…]", 2, 2, N_ ("Press keys on a machine's keyboard, like ctrl+alt+delete"), NULL, NULL, TRUE,

@@ -103,14 +103,13 @@ lodge_bundle_machine_take_bundle (LodgeBundleMachine *self, LodgeBundle *bundle,
   _lodge_machine_set_cpus (machine, lodge_bundle_get_cpus (bundle));
   {
     g_autofree char *settings = lodge_bundle_dup_text (bundle);
-    g_autofree char *display = lodge_bundle_find_device (bundle, "vga");
     g_autofree char *drive = lodge_bundle_find_device (bundle, "sata-cd");
     g_autofree char *serial = lodge_bundle_find_device (bundle, "serial");
     g_autofree char *medium = drive != NULL ? lodge_bundle_dup_medium (bundle, drive) : NULL;
 
     _lodge_machine_set_settings (machine, settings);
     capabilities |= LODGE_CAPABILITY_KEYBOARD;
-    capabilities |= display != NULL ? LODGE_CAPABILITY_SCREENSHOT : 0;
+    capabilities |= lodge_bundle_has_screen (bundle) ? LODGE_CAPABILITY_SCREENSHOT : 0;
     capabilities |= drive != NULL ? LODGE_CAPABILITY_MEDIUM : 0;
     capabilities |= serial != NULL ? LODGE_CAPABILITY_SERIAL : 0;
     _lodge_machine_set_capabilities (machine, capabilities);
@@ -760,12 +759,21 @@ lbmc_check_connected (LodgeBundleMachine *self, GTask *task)
 }
 
 static void
-lbmc_screenshot (LodgeMachine *machine, GTask *task)
+lbmc_screenshot (LodgeMachine *machine, guint head, GTask *task)
 {
   LodgeBundleMachine *self = LODGE_BUNDLE_MACHINE (machine);
 
   if (lbmc_check_connected (self, task))
-    lbmc_call (self, "Screenshot", NULL, LBMC_CALL_TIMEOUT_MS, lbmc_return_screenshot, task);
+    lbmc_call (self, "Screenshot", g_variant_new ("(u)", head), LBMC_CALL_TIMEOUT_MS, lbmc_return_screenshot, task);
+}
+
+static void
+lbmc_resize_screen (LodgeMachine *machine, guint head, int width, int height, GTask *task)
+{
+  LodgeBundleMachine *self = LODGE_BUNDLE_MACHINE (machine);
+
+  if (lbmc_check_connected (self, task))
+    lbmc_call (self, "ResizeScreen", g_variant_new ("(uii)", head, width, height), LBMC_CALL_TIMEOUT_MS, NULL, task);
 }
 
 static void
@@ -985,6 +993,7 @@ lodge_bundle_machine_class_init (LodgeBundleMachineClass *klass)
   machine_class->change_medium = lbmc_change_medium;
   machine_class->configure = lbmc_configure;
   machine_class->screenshot = lbmc_screenshot;
+  machine_class->resize_screen = lbmc_resize_screen;
   machine_class->send_keys = lbmc_send_keys;
   machine_class->type_text = lbmc_type_text;
   machine_class->read_text = lbmc_read_text;

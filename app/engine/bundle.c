@@ -529,6 +529,21 @@ lodge_bundle_find_device (LodgeBundle *self, const char *class_name)
   return NULL;
 }
 
+gboolean
+lodge_bundle_has_screen (LodgeBundle *self)
+{
+  static const char *const classes[] = { "vga", "virtio-gpu", "virtio-vga" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+    {
+      g_autofree char *id = lodge_bundle_find_device (self, classes[i]);
+
+      if (id != NULL)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 char *
 lodge_bundle_dup_medium (LodgeBundle *self, const char *device)
 {

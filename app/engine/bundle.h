@@ -100,6 +100,9 @@ char *lodge_bundle_dup_text (LodgeBundle *self);
  */
 char *lodge_bundle_find_device (LodgeBundle *self, const char *class_name);
 
+/** lodge_bundle_has_screen: Returns: %TRUE if the machine has a graphics adapter, of whatever class. */
+gboolean lodge_bundle_has_screen (LodgeBundle *self);
+
 /** lodge_bundle_dup_medium: Returns: (transfer full) (nullable): absolute path of what is in drive @device. */
 char *lodge_bundle_dup_medium (LodgeBundle *self, const char *device);
 

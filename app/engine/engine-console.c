@@ -9,6 +9,7 @@
 struct _LodgeEngineConsole {
   LodgeConsole parent_instance;
   VmmMachine *vm;        /* (nullable): NULL when closed */
+  VmmConsole *screen;    /* (nullable): NULL without a screen or when closed */
   VmmViewer *viewer;     /* (nullable): NULL without a screen or when closed */
   LodgePicture *picture; /* (nullable): of the last pull */
 };
@@ -16,14 +17,14 @@ struct _LodgeEngineConsole {
 G_DEFINE_FINAL_TYPE (LodgeEngineConsole, lodge_engine_console, LODGE_TYPE_CONSOLE)
 
 LodgeEngineConsole *
-lodge_engine_console_new (VmmMachine *vm)
+lodge_engine_console_new (VmmMachine *vm, guint head)
 {
   LodgeEngineConsole *self = g_object_new (LODGE_TYPE_ENGINE_CONSOLE, NULL);
-  VmmConsole *console = vmm_machine_get_console (vm, 0);
 
   self->vm = vm;
-  if (console != NULL)
-    self->viewer = vmm_console_add_viewer (console);
+  self->screen = vmm_machine_get_console (vm, head);
+  if (self->screen != NULL)
+    self->viewer = vmm_console_add_viewer (self->screen);
   return self;
 }
 
@@ -33,6 +34,7 @@ lodge_engine_console_close (LodgeEngineConsole *self)
   if (self->vm == NULL)
     return;
   g_clear_pointer (&self->viewer, vmm_viewer_free);
+  self->screen = NULL;
   self->vm = NULL;
   lodge_console_emit_closed (LODGE_CONSOLE (self));
 }
@@ -83,7 +85,7 @@ leco_pointer_position (LodgeConsole *console, int x, int y)
 {
   LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
 
-  return self->vm != NULL && vmm_machine_pointer_position (self->vm, x, y);
+  return self->screen != NULL && vmm_console_pointer_position (self->screen, x, y);
 }
 
 static void
@@ -116,9 +118,58 @@ static char *
 leco_dup_text (LodgeConsole *console)
 {
   LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
-  VmmConsole *screen = self->vm != NULL ? vmm_machine_get_console (self->vm, 0) : NULL;
 
-  return screen != NULL ? vmm_console_dup_text (screen) : NULL;
+  return self->screen != NULL ? vmm_console_dup_text (self->screen) : NULL;
+}
+
+static gboolean
+leco_pull_cursor (LodgeConsole *console, LodgeCursor *ret_cursor)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+  VmmCursor *cursor = NULL;
+  int x, y;
+
+  if (self->viewer == NULL || !vmm_viewer_pull_cursor (self->viewer, &cursor, &x, &y))
+    return FALSE;
+  *ret_cursor = (LodgeCursor) { .x = x, .y = y };
+  if (cursor != NULL)
+    {
+      ret_cursor->width = cursor->width;
+      ret_cursor->height = cursor->height;
+      ret_cursor->hot_x = cursor->hot_x;
+      ret_cursor->hot_y = cursor->hot_y;
+      ret_cursor->pixels = g_bytes_new_with_free_func (cursor->pixels, (gsize) cursor->width * (gsize) cursor->height * 4,
+                                                       (GDestroyNotify) (void (*) (void)) vmm_cursor_unref, cursor);
+    }
+  return TRUE;
+}
+
+static gboolean
+leco_can_resize (LodgeConsole *console)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  return self->screen != NULL && vmm_console_can_resize (self->screen);
+}
+
+static void
+leco_request_size (LodgeConsole *console, int width, int height)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  if (self->screen != NULL)
+    vmm_console_request_size (self->screen, width, height);
+}
+
+static gboolean
+leco_touch (LodgeConsole *console, guint slot, LodgeTouch touch, int x, int y)
+{
+  static const VmmTouch touches[] = { [LODGE_TOUCH_DOWN] = VMM_TOUCH_DOWN,
+                                      [LODGE_TOUCH_MOVE] = VMM_TOUCH_MOVE,
+                                      [LODGE_TOUCH_UP] = VMM_TOUCH_UP };
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  return self->screen != NULL && vmm_console_touch (self->screen, slot, touches[touch], x, y);
 }
 
 static void
@@ -127,6 +178,7 @@ leco_dispose (GObject *object)
   LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (object);
 
   g_clear_pointer (&self->viewer, vmm_viewer_free);
+  self->screen = NULL;
   self->vm = NULL;
   g_clear_pointer (&self->picture, lodge_picture_unref);
   G_OBJECT_CLASS (lodge_engine_console_parent_class)->dispose (object);
@@ -146,6 +198,10 @@ lodge_engine_console_class_init (LodgeEngineConsoleClass *klass)
   console_class->pointer_wheel = leco_pointer_wheel;
   console_class->has_absolute_pointer = leco_has_absolute_pointer;
   console_class->dup_text = leco_dup_text;
+  console_class->pull_cursor = leco_pull_cursor;
+  console_class->can_resize = leco_can_resize;
+  console_class->request_size = leco_request_size;
+  console_class->touch = leco_touch;
 }
 
 static void

@@ -68,14 +68,13 @@ static void
 leng_take_bundle (LodgeEngineMachine *self, LodgeBundle *bundle)
 {
   LodgeMachine *machine = LODGE_MACHINE (self);
-  g_autofree char *display = lodge_bundle_find_device (bundle, "vga");
   g_autofree char *drive = lodge_bundle_find_device (bundle, "sata-cd");
   g_autofree char *serial = lodge_bundle_find_device (bundle, "serial");
   g_autofree char *medium = drive != NULL ? lodge_bundle_dup_medium (bundle, drive) : NULL;
   g_autofree char *settings = lodge_bundle_dup_text (bundle);
   LodgeCapabilities capabilities = LODGE_CAPABILITY_KEYBOARD;
 
-  capabilities |= display != NULL ? LODGE_CAPABILITY_SCREENSHOT : 0;
+  capabilities |= lodge_bundle_has_screen (bundle) ? LODGE_CAPABILITY_SCREENSHOT : 0;
   capabilities |= drive != NULL ? LODGE_CAPABILITY_MEDIUM : 0;
   capabilities |= serial != NULL ? LODGE_CAPABILITY_SERIAL : 0;
   if (self->bundle != bundle)
@@ -245,7 +244,7 @@ leng_settle (LodgeEngineMachine *self, LodgeMachineState state, gboolean was_res
 static void
 leng_close_parts (LodgeEngineMachine *self)
 {
-  LodgeConsole *console = lodge_machine_get_console (LODGE_MACHINE (self));
+  GListModel *consoles = lodge_machine_get_consoles (LODGE_MACHINE (self));
   LengStroke *stroke;
 
   g_clear_handle_id (&self->stroke_id, g_source_remove);
@@ -257,11 +256,13 @@ leng_close_parts (LodgeEngineMachine *self)
       g_free (stroke);
     }
   g_clear_pointer (&self->thumb_viewer, vmm_viewer_free);
-  if (console != NULL)
+  for (guint i = 0; i < g_list_model_get_n_items (consoles); i++)
     {
-      lodge_engine_console_close (LODGE_ENGINE_CONSOLE (console));
-      _lodge_machine_set_console (LODGE_MACHINE (self), NULL);
+      g_autoptr (LodgeEngineConsole) console = g_list_model_get_item (consoles, i);
+
+      lodge_engine_console_close (console);
     }
+  _lodge_machine_set_console (LODGE_MACHINE (self), NULL);
 }
 
 static void
@@ -731,7 +732,6 @@ leng_on_vm_made_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (object);
   LengStart *start = g_task_get_task_data (G_TASK (result));
   g_autoptr (GTask) verb = user_data;
-  g_autoptr (LodgeEngineConsole) console = NULL;
   GError *error = NULL;
   VmmMachine *vm = g_task_propagate_pointer (G_TASK (result), &error);
 
@@ -752,10 +752,14 @@ leng_on_vm_made_cb (GObject *object, GAsyncResult *result, gpointer user_data)
       leng_close (self, LODGE_REASON_REQUEST);
       return;
     }
-  if (vmm_machine_get_console (vm, 0) != NULL)
+  for (guint i = 0; vmm_machine_get_console (vm, i) != NULL; i++)
     {
-      console = lodge_engine_console_new (vm);
-      _lodge_machine_set_console (LODGE_MACHINE (self), LODGE_CONSOLE (console));
+      g_autoptr (LodgeEngineConsole) console = lodge_engine_console_new (vm, i);
+
+      if (i == 0)
+        _lodge_machine_set_console (LODGE_MACHINE (self), LODGE_CONSOLE (console));
+      else
+        _lodge_machine_add_console (LODGE_MACHINE (self), LODGE_CONSOLE (console));
     }
   vmm_machine_start (vm);
 }
@@ -927,10 +931,21 @@ leng_scale_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
 }
 
 static void
-leng_screenshot (LodgeMachine *machine, GTask *task)
+leng_return_no_screen (LodgeMachine *machine, guint head, GTask *task)
+{
+  if (head == 0)
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("“%s” has no screen."),
+                             lodge_machine_get_name (machine));
+  else
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("“%s” has no screen %u."),
+                             lodge_machine_get_name (machine), head + 1);
+}
+
+static void
+leng_screenshot (LodgeMachine *machine, guint head, GTask *task)
 {
   LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (machine);
-  VmmConsole *console = leng_is_alive (self) ? vmm_machine_get_console (self->vm, 0) : NULL;
+  VmmConsole *console = leng_is_alive (self) ? vmm_machine_get_console (self->vm, head) : NULL;
   g_autoptr (VmmViewer) viewer = console != NULL ? vmm_console_add_viewer (console) : NULL;
   g_auto (VmmFrame) frame = { 0 };
   LodgePicture *picture = NULL;
@@ -939,12 +954,29 @@ leng_screenshot (LodgeMachine *machine, GTask *task)
     picture = lodge_surface_picture_new (frame.surface);
   if (picture == NULL)
     {
-      g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("“%s” has no screen."),
-                               lodge_machine_get_name (machine));
+      leng_return_no_screen (machine, head, task);
       return;
     }
   g_task_set_task_data (task, picture, (GDestroyNotify) lodge_picture_unref);
   g_task_run_in_thread (task, leng_copy_thread);
+}
+
+static void
+leng_resize_screen (LodgeMachine *machine, guint head, int width, int height, GTask *task)
+{
+  LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (machine);
+  VmmConsole *console = leng_is_alive (self) ? vmm_machine_get_console (self->vm, head) : NULL;
+
+  if (console == NULL)
+    leng_return_no_screen (machine, head, task);
+  else if (!vmm_console_can_resize (console))
+    g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_UNSUPPORTED, _ ("The graphics adapter of “%s” cannot ask for a size."),
+                             lodge_machine_get_name (machine));
+  else
+    {
+      vmm_console_request_size (console, width, height);
+      g_task_return_boolean (task, TRUE);
+    }
 }
 
 static void
@@ -1125,6 +1157,7 @@ lodge_engine_machine_class_init (LodgeEngineMachineClass *klass)
   machine_class->change_medium = leng_change_medium;
   machine_class->configure = leng_configure;
   machine_class->screenshot = leng_screenshot;
+  machine_class->resize_screen = leng_resize_screen;
   machine_class->send_keys = leng_send_keys;
   machine_class->type_text = leng_type_text;
   machine_class->read_text = leng_read_text;

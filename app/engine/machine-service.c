@@ -296,9 +296,30 @@ lsrv_on_screenshot_taken_cb (GObject *object, GAsyncResult *result, gpointer use
 }
 
 static gboolean
-lsrv_on_screenshot_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, LodgeMachineService *self)
+lsrv_on_screenshot_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, guint head,
+                       LodgeMachineService *self)
 {
-  lodge_machine_screenshot_async (lsrv_machine (self), NULL, lsrv_on_screenshot_taken_cb, invocation);
+  lodge_machine_screenshot_async (lsrv_machine (self), head, NULL, lsrv_on_screenshot_taken_cb, invocation);
+  return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static void
+lsrv_on_screen_resized_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  GDBusMethodInvocation *invocation = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (lodge_machine_resize_screen_finish (LODGE_MACHINE (object), result, &error))
+    g_dbus_method_invocation_return_value (invocation, NULL);
+  else
+    g_dbus_method_invocation_return_gerror (invocation, error);
+}
+
+static gboolean
+lsrv_on_resize_screen_cb (LodgeMachine1 *skeleton, GDBusMethodInvocation *invocation, guint head, int width, int height,
+                          LodgeMachineService *self)
+{
+  lodge_machine_resize_screen_async (lsrv_machine (self), head, width, height, NULL, lsrv_on_screen_resized_cb, invocation);
   return G_DBUS_METHOD_INVOCATION_HANDLED;
 }
 
@@ -629,6 +650,7 @@ lodge_machine_service_new (const char *bundle_path, GError **error)
   g_signal_connect_object (skeleton, "handle-eject", G_CALLBACK (lsrv_on_eject_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-configure", G_CALLBACK (lsrv_on_configure_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-screenshot", G_CALLBACK (lsrv_on_screenshot_cb), self, G_CONNECT_DEFAULT);
+  g_signal_connect_object (skeleton, "handle-resize-screen", G_CALLBACK (lsrv_on_resize_screen_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-thumbnail", G_CALLBACK (lsrv_on_thumbnail_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-text", G_CALLBACK (lsrv_on_text_cb), self, G_CONNECT_DEFAULT);
   g_signal_connect_object (skeleton, "handle-key", G_CALLBACK (lsrv_on_key_cb), self, G_CONNECT_DEFAULT);

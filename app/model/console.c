@@ -20,6 +20,12 @@ lodge_frame_clear (LodgeFrame *frame)
   frame->n_rects = 0;
 }
 
+void
+lodge_cursor_clear (LodgeCursor *cursor)
+{
+  g_clear_pointer (&cursor->pixels, g_bytes_unref);
+}
+
 gboolean
 lodge_console_pull (LodgeConsole *self, LodgeFrame *ret_frame)
 {
@@ -91,6 +97,39 @@ gboolean
 lodge_console_has_absolute_pointer (LodgeConsole *self)
 {
   return LODGE_CONSOLE_GET_CLASS (self)->has_absolute_pointer (self);
+}
+
+gboolean
+lodge_console_pull_cursor (LodgeConsole *self, LodgeCursor *ret_cursor)
+{
+  LodgeConsoleClass *klass = LODGE_CONSOLE_GET_CLASS (self);
+
+  return klass->pull_cursor != NULL && klass->pull_cursor (self, ret_cursor);
+}
+
+gboolean
+lodge_console_can_resize (LodgeConsole *self)
+{
+  LodgeConsoleClass *klass = LODGE_CONSOLE_GET_CLASS (self);
+
+  return klass->can_resize != NULL && klass->can_resize (self);
+}
+
+void
+lodge_console_request_size (LodgeConsole *self, int width, int height)
+{
+  LodgeConsoleClass *klass = LODGE_CONSOLE_GET_CLASS (self);
+
+  if (klass->request_size != NULL)
+    klass->request_size (self, width, height);
+}
+
+gboolean
+lodge_console_touch (LodgeConsole *self, guint slot, LodgeTouch touch, int x, int y)
+{
+  LodgeConsoleClass *klass = LODGE_CONSOLE_GET_CLASS (self);
+
+  return klass->touch != NULL && klass->touch (self, slot, touch, CLAMP (x, 0, 32767), CLAMP (y, 0, 32767));
 }
 
 char *

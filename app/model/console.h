@@ -23,6 +23,22 @@ typedef struct {
   LodgeRect rects[LODGE_FRAME_MAX_RECTS]; /* inside the picture */
 } LodgeFrame;
 
+/**
+ * LodgeCursor:
+ * The guest's own pointer, where the guest leaves drawing it to the viewer.
+ */
+typedef struct {
+  GBytes *pixels;    /* (nullable): none; else native-endian 0xAARRGGBB, colours multiplied by alpha, no padding */
+  int width, height; /* pixels */
+  int hot_x, hot_y;  /* the pixel that points */
+  int x, y;          /* upper left corner in the picture, by the guest's reckoning; may lie outside */
+} LodgeCursor;
+
+void lodge_cursor_clear (LodgeCursor *cursor);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (LodgeCursor, lodge_cursor_clear)
+
+typedef enum { LODGE_TOUCH_DOWN, LODGE_TOUCH_MOVE, LODGE_TOUCH_UP } LodgeTouch;
+
 void lodge_frame_clear (LodgeFrame *frame);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (LodgeFrame, lodge_frame_clear)
 
@@ -46,7 +62,12 @@ struct _LodgeConsoleClass {
   void (*pointer_wheel) (LodgeConsole *self, int dy);
   gboolean (*has_absolute_pointer) (LodgeConsole *self);
   char *(*dup_text) (LodgeConsole *self);
-  gpointer padding[8];
+  /* (nullable) from here on: the console cannot */
+  gboolean (*pull_cursor) (LodgeConsole *self, LodgeCursor *ret_cursor);
+  gboolean (*can_resize) (LodgeConsole *self);
+  void (*request_size) (LodgeConsole *self, int width, int height);
+  gboolean (*touch) (LodgeConsole *self, guint slot, LodgeTouch touch, int x, int y);
+  gpointer padding[4];
 };
 
 /**
@@ -90,6 +111,31 @@ void lodge_console_pointer_button (LodgeConsole *self, guint code, gboolean down
 void lodge_console_pointer_wheel (LodgeConsole *self, int dy);
 
 gboolean lodge_console_has_absolute_pointer (LodgeConsole *self);
+
+/**
+ * lodge_console_pull_cursor:
+ * @ret_cursor: (out): cleared by the caller with lodge_cursor_clear() if %TRUE was returned
+ * Returns: %TRUE if the guest's pointer changed since the last call.
+ */
+gboolean lodge_console_pull_cursor (LodgeConsole *self, LodgeCursor *ret_cursor);
+
+/** lodge_console_can_resize: Returns: %TRUE if the guest can be asked for a size. Does not change while the console lives. */
+gboolean lodge_console_can_resize (LodgeConsole *self);
+
+/**
+ * lodge_console_request_size:
+ * Asks the guest for a picture of this size; it comes, if it does, as a frame with a new picture.
+ * Units: guest pixels.
+ */
+void lodge_console_request_size (LodgeConsole *self, int width, int height);
+
+/**
+ * lodge_console_touch:
+ * @slot: which finger, from 0
+ * @x: @y: 0…32767 over the picture
+ * Returns: %FALSE if the guest has no touch screen.
+ */
+gboolean lodge_console_touch (LodgeConsole *self, guint slot, LodgeTouch touch, int x, int y);
 
 /**
  * lodge_console_dup_text:

@@ -18,7 +18,10 @@ void _lodge_machine_set_medium (LodgeMachine *self, const char *medium);
 void _lodge_machine_set_started_at (LodgeMachine *self, gint64 started_at);
 void _lodge_machine_set_has_window (LodgeMachine *self, gboolean has_window);
 void _lodge_machine_set_thumbnail (LodgeMachine *self, LodgePicture *thumbnail);
+/* The only one; NULL: there is none any more. */
 void _lodge_machine_set_console (LodgeMachine *self, LodgeConsole *console);
+/* A further one, after the first. */
+void _lodge_machine_add_console (LodgeMachine *self, LodgeConsole *console);
 void _lodge_machine_set_settings (LodgeMachine *self, const char *text);
 void _lodge_machine_set_running_settings (LodgeMachine *self, const char *text);
 void _lodge_machine_emit_was_reset (LodgeMachine *self);

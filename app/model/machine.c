@@ -16,6 +16,7 @@ typedef struct {
   gboolean has_window;
   LodgePicture *thumbnail;
   LodgeConsole *console;
+  GListStore *consoles; /* LodgeConsole */
 } LodgeMachinePrivate;
 
 enum {
@@ -178,8 +179,25 @@ _lodge_machine_set_thumbnail (LodgeMachine *self, LodgePicture *thumbnail)
 void
 _lodge_machine_set_console (LodgeMachine *self, LodgeConsole *console)
 {
-  if (g_set_object (&LMAC_PRIV (self)->console, console))
-    lmac_notify (self, PROP_CONSOLE);
+  LodgeMachinePrivate *priv = LMAC_PRIV (self);
+
+  if (!g_set_object (&priv->console, console))
+    return;
+  g_list_store_splice (priv->consoles, 0, g_list_model_get_n_items (G_LIST_MODEL (priv->consoles)), (gpointer *) &console,
+                       console != NULL);
+  lmac_notify (self, PROP_CONSOLE);
+}
+
+void
+_lodge_machine_add_console (LodgeMachine *self, LodgeConsole *console)
+{
+  g_list_store_append (LMAC_PRIV (self)->consoles, console);
+}
+
+GListModel *
+lodge_machine_get_consoles (LodgeMachine *self)
+{
+  return G_LIST_MODEL (LMAC_PRIV (self)->consoles);
 }
 
 void
@@ -376,20 +394,39 @@ lodge_machine_configure_finish (LodgeMachine *self, GAsyncResult *result, GError
 }
 
 void
-lodge_machine_screenshot_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+lodge_machine_screenshot_async (LodgeMachine *self, guint head, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer user_data)
 {
   g_autoptr (GTask) task = lmac_task_new (self, lodge_machine_screenshot_async, cancellable, callback, user_data);
 
   if (!lodge_machine_is_on (self))
     _lodge_machine_return_off (self, task);
   else
-    LODGE_MACHINE_GET_CLASS (self)->screenshot (self, task);
+    LODGE_MACHINE_GET_CLASS (self)->screenshot (self, head, task);
 }
 
 LodgePicture *
 lodge_machine_screenshot_finish (LodgeMachine *self, GAsyncResult *result, GError **error)
 {
   return lmac_finish_pointer (self, result, lodge_machine_screenshot_async, error);
+}
+
+void
+lodge_machine_resize_screen_async (LodgeMachine *self, guint head, int width, int height, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = lmac_task_new (self, lodge_machine_resize_screen_async, cancellable, callback, user_data);
+
+  if (!lodge_machine_is_on (self))
+    _lodge_machine_return_off (self, task);
+  else
+    LODGE_MACHINE_GET_CLASS (self)->resize_screen (self, head, width, height, task);
+}
+
+gboolean
+lodge_machine_resize_screen_finish (LodgeMachine *self, GAsyncResult *result, GError **error)
+{
+  return lmac_finish (self, result, lodge_machine_resize_screen_async, error);
 }
 
 void
@@ -563,6 +600,7 @@ lmac_finalize (GObject *object)
   g_free (priv->settings);
   g_free (priv->running_settings);
   g_clear_object (&priv->console);
+  g_clear_object (&priv->consoles);
   G_OBJECT_CLASS (lodge_machine_parent_class)->finalize (object);
 }
 
@@ -600,4 +638,5 @@ lodge_machine_class_init (LodgeMachineClass *klass)
 static void
 lodge_machine_init (LodgeMachine *self)
 {
+  LMAC_PRIV (self)->consoles = g_list_store_new (LODGE_TYPE_CONSOLE);
 }

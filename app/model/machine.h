@@ -120,14 +120,15 @@ struct _LodgeMachineClass {
   /* Called with the verb already checked by lodge_machine_can(). */
   void (*act) (LodgeMachine *self, LodgeVerb verb, GTask *task);
   void (*change_medium) (LodgeMachine *self, const char *device_id, const char *path, gboolean force, GTask *task);
-  void (*screenshot) (LodgeMachine *self, GTask *task); /* -> LodgePicture, full size, RGB888 */
+  void (*screenshot) (LodgeMachine *self, guint head, GTask *task); /* -> LodgePicture, full size, RGB888 */
   void (*send_keys) (LodgeMachine *self, const guint *codes, gsize n, GTask *task);
   void (*type_text) (LodgeMachine *self, const char *text, GTask *task);
   void (*read_text) (LodgeMachine *self, GTask *task);                                             /* -> char * */
   void (*attach_serial) (LodgeMachine *self, const char *device_id, gboolean replay, GTask *task); /* -> GSocketConnection */
   void (*watch_thumbnail) (LodgeMachine *self, gboolean on);
   void (*configure) (LodgeMachine *self, GVariant *changes, GTask *task);
-  gpointer padding[7];
+  void (*resize_screen) (LodgeMachine *self, guint head, int width, int height, GTask *task);
+  gpointer padding[6];
 };
 
 const char *lodge_machine_get_name (LodgeMachine *self);
@@ -146,6 +147,12 @@ gint64 lodge_machine_get_started_at (LodgeMachine *self);
 gboolean lodge_machine_get_has_window (LodgeMachine *self);
 LodgePicture *lodge_machine_get_thumbnail (LodgeMachine *self);
 LodgeConsole *lodge_machine_get_console (LodgeMachine *self);
+
+/**
+ * lodge_machine_get_consoles:
+ * Returns: (transfer none): a list of LodgeConsole, one a screen; the first is "console", and where there is none the list is empty
+ */
+GListModel *lodge_machine_get_consoles (LodgeMachine *self);
 const char *lodge_machine_get_settings (LodgeMachine *self);
 const char *lodge_machine_get_running_settings (LodgeMachine *self);
 
@@ -196,11 +203,27 @@ void lodge_machine_configure_async (LodgeMachine *self, GVariant *changes, GCanc
                                     gpointer user_data);
 gboolean lodge_machine_configure_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 
-/** lodge_machine_screenshot_async: Errors: LODGE_ERROR_NOT_RUNNING; LODGE_ERROR_UNSUPPORTED without a screen. */
-void lodge_machine_screenshot_async (LodgeMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+/**
+ * lodge_machine_screenshot_async:
+ * @head: which screen, from 0
+ * Errors: LODGE_ERROR_NOT_RUNNING; LODGE_ERROR_UNSUPPORTED without such a screen.
+ */
+void lodge_machine_screenshot_async (LodgeMachine *self, guint head, GCancellable *cancellable, GAsyncReadyCallback callback,
                                      gpointer user_data);
 /** lodge_machine_screenshot_finish: Returns: (transfer full): the screen at full size, a still RGB888 copy. */
 LodgePicture *lodge_machine_screenshot_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
+
+/**
+ * lodge_machine_resize_screen_async:
+ * @head: which screen, from 0
+ * Asks the guest for a picture of this size; it may follow or not, and takes its time. A window that the guest's screen follows asks
+ * for another when it is resized.
+ * Units: guest pixels.
+ * Errors: LODGE_ERROR_NOT_RUNNING; LODGE_ERROR_UNSUPPORTED without such a screen, or it cannot change its size.
+ */
+void lodge_machine_resize_screen_async (LodgeMachine *self, guint head, int width, int height, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer user_data);
+gboolean lodge_machine_resize_screen_finish (LodgeMachine *self, GAsyncResult *result, GError **error);
 
 /**
  * lodge_machine_send_keys_async:

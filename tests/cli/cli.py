@@ -16,7 +16,7 @@ import time
 import traceback
 
 LODGE, ECHO = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-COMMANDS = ("create list show start stop pause resume reset set delete insert eject screenshot type key text console host").split()
+COMMANDS = ("create list show start stop pause resume reset set delete insert eject screenshot resize-screen type key text console host").split()
 FAMILIES = {"device": ["list", "add", "remove"]}
 SLOW = 200  # seconds that a busy host may need for what takes one
 
