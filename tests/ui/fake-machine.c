@@ -195,7 +195,7 @@ fake_machine_change_medium (LodgeMachine *machine, const char *device_id, const 
 }
 
 static void
-fake_machine_screenshot (LodgeMachine *machine, GTask *task)
+fake_machine_screenshot (LodgeMachine *machine, guint head, GTask *task)
 {
   g_task_return_pointer (task, lodge_picture_copy (FAKE_MACHINE (machine)->console->picture), (GDestroyNotify) lodge_picture_unref);
 }

@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "engine/bundle-facts.h"
+#include "machine/lodge-screen-window.h"
 #include "model/error.h"
 #include "settings/lodge-settings.h"
 #include "widgets/lodge-display.h"
@@ -16,6 +17,8 @@
 #define LMWIN_BELOW_BAR 48
 
 #define LMWIN_CLOSE_KEY "close"
+#define LMWIN_FOLLOW_KEY "resize-guest"
+#define LMWIN_MAX_SCREENS 16
 
 struct _LodgeMachineWindow {
   AdwApplicationWindow parent_instance;
@@ -29,6 +32,9 @@ struct _LodgeMachineWindow {
   GtkMenuButton *keys_button;
   GtkMenuButton *disc_button;
   GMenu *keys_section;
+  GtkBox *screens_box;
+  GMenu *screens_section;
+  GMenu *screens_section_2;
   AdwBanner *banner;
   GtkStack *stack;
   GtkScrolledWindow *scrolled;
@@ -43,11 +49,13 @@ struct _LodgeMachineWindow {
   LodgeMachine *machine;
   LodgeMachineActions *actions;
   LodgeMachineState last_state;
-  LodgeClosePolicy policy; /* this machine's own; ASK: none */
-  gboolean told_release;   /* how to give the keyboard back was told in this window */
-  gboolean regrab;         /* the guest had the keyboard before a menu took it */
-  gboolean closing;        /* the guest was asked to shut down; the window goes when it has */
-  gboolean close_now;      /* nothing is left to ask */
+  LodgeClosePolicy policy;                      /* this machine's own; ASK: none */
+  guint head;                                   /* which of the guest's screens is shown */
+  GtkWindow *screen_windows[LMWIN_MAX_SCREENS]; /* weak: screens that have a window of their own */
+  gboolean told_release;                        /* how to give the keyboard back was told in this window */
+  gboolean regrab;                              /* the guest had the keyboard before a menu took it */
+  gboolean closing;                             /* the guest was asked to shut down; the window goes when it has */
+  gboolean close_now;                           /* nothing is left to ask */
 };
 
 G_DEFINE_FINAL_TYPE (LodgeMachineWindow, lodge_machine_window, ADW_TYPE_APPLICATION_WINDOW)
@@ -105,11 +113,68 @@ lmwin_update_banner (LodgeMachineWindow *self)
   adw_banner_set_revealed (self->banner, revealed);
 }
 
+static void on_machine_changed_cb (LodgeMachineWindow *self);
+
+static void
+lmwin_set_enabled (LodgeMachineWindow *self, const char *name, gboolean enabled)
+{
+  GAction *action = g_action_map_lookup_action (G_ACTION_MAP (self), name);
+
+  g_simple_action_set_enabled (G_SIMPLE_ACTION (action), enabled);
+}
+
+/* A button and an entry of the menu for each screen, where there are several. */
+static void
+on_screens_changed_cb (LodgeMachineWindow *self)
+{
+  guint n = MIN (g_list_model_get_n_items (lodge_machine_get_consoles (self->machine)), LMWIN_MAX_SCREENS);
+  GMenu *sections[] = { self->screens_section, self->screens_section_2 };
+  GtkWidget *child;
+
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->screens_box))) != NULL)
+    gtk_box_remove (self->screens_box, child);
+  for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
+    g_menu_remove_all (sections[i]);
+  gtk_widget_set_visible (GTK_WIDGET (self->screens_box), n > 1);
+  for (guint head = 0; n > 1 && head < n; head++)
+    {
+      g_autofree char *label = g_strdup_printf (_ ("Screen %u"), head + 1);
+      g_autofree char *number = g_strdup_printf ("%u", head + 1);
+      GtkWidget *button = gtk_toggle_button_new_with_label (number);
+
+      gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "win.screen");
+      gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "u", head);
+      gtk_widget_set_tooltip_text (button, label);
+      gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
+      gtk_box_append (self->screens_box, button);
+      for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
+        {
+          g_autoptr (GMenuItem) item = g_menu_item_new (label, NULL);
+
+          g_menu_item_set_action_and_target (item, "win.screen", "u", head);
+          g_menu_append_item (sections[i], item);
+        }
+    }
+  for (guint i = 0; n > 1 && i < G_N_ELEMENTS (sections); i++)
+    g_menu_append (sections[i], _ ("Open in _New Window"), "win.screen-window");
+  on_machine_changed_cb (self);
+}
+
+/* The screen that is shown; the first where there is no such. */
+static LodgeConsole *
+lmwin_dup_console (LodgeMachineWindow *self)
+{
+  GListModel *consoles = lodge_machine_get_consoles (self->machine);
+  LodgeConsole *console = g_list_model_get_item (consoles, self->head);
+
+  return console != NULL ? console : g_list_model_get_item (consoles, 0);
+}
+
 static void
 on_machine_changed_cb (LodgeMachineWindow *self)
 {
   LodgeMachineState state = lodge_machine_get_state (self->machine);
-  LodgeConsole *console = lodge_machine_get_console (self->machine);
+  g_autoptr (LodgeConsole) console = lmwin_dup_console (self);
   const char *page;
 
   adw_window_title_set_title (self->title, lodge_machine_get_name (self->machine));
@@ -118,6 +183,7 @@ on_machine_changed_cb (LodgeMachineWindow *self)
 
   lodge_display_set_console (self->display, console);
   lodge_display_set_interactive (self->display, state == LODGE_MACHINE_STATE_RUNNING);
+  lmwin_set_enabled (self, "follow", console != NULL && lodge_console_can_resize (console));
   gtk_widget_set_visible (self->paused_box, state == LODGE_MACHINE_STATE_PAUSED);
   gtk_widget_set_visible (self->failed_box, state == LODGE_MACHINE_STATE_FAILED);
   if (state == LODGE_MACHINE_STATE_PAUSED || state == LODGE_MACHINE_STATE_FAILED)
@@ -272,6 +338,86 @@ on_scaling_changed_cb (GSimpleAction *action, GVariant *value, gpointer data)
   g_simple_action_set_state (action, value);
   gtk_scrolled_window_set_policy (self->scrolled, policy, policy);
   lodge_display_set_scaling (self->display, original ? LODGE_SCALING_ORIGINAL : LODGE_SCALING_FIT);
+}
+
+static void
+on_follow_stored_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LodgeMachineWindow) self = LODGE_MACHINE_WINDOW (data);
+  g_autoptr (GError) error = NULL;
+
+  if (!lodge_bundle_set_window_setting_finish (LODGE_MACHINE (source), result, &error))
+    lodge_toast_error (GTK_WIDGET (self->toolbar), error);
+}
+
+static void
+on_follow_changed_cb (GSimpleAction *action, GVariant *value, gpointer data)
+{
+  LodgeMachineWindow *self = LODGE_MACHINE_WINDOW (data);
+  gboolean follow = g_variant_get_boolean (value);
+
+  g_simple_action_set_state (action, value);
+  lodge_display_set_follow (self->display, follow);
+  lodge_bundle_set_window_setting_async (self->machine, LMWIN_FOLLOW_KEY, follow ? NULL : "false", NULL, on_follow_stored_cb,
+                                         g_object_ref (self));
+}
+
+static void
+on_follow_loaded_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LodgeMachineWindow) self = LODGE_MACHINE_WINDOW (data);
+  g_autofree char *value = lodge_bundle_get_window_setting_finish (LODGE_MACHINE (source), result, NULL);
+  gboolean follow = g_strcmp0 (value, "false") != 0;
+  GAction *action = g_action_map_lookup_action (G_ACTION_MAP (self), "follow");
+
+  if (self->machine == NULL)
+    return; /* the window is gone */
+  g_simple_action_set_state (G_SIMPLE_ACTION (action), g_variant_new_boolean (follow));
+  lodge_display_set_follow (self->display, follow);
+}
+
+static void
+on_screen_changed_cb (GSimpleAction *action, GVariant *value, gpointer data)
+{
+  LodgeMachineWindow *self = LODGE_MACHINE_WINDOW (data);
+  guint head = g_variant_get_uint32 (value);
+
+  if (head >= LMWIN_MAX_SCREENS)
+    return;
+  if (self->screen_windows[head] != NULL)
+    {
+      gtk_window_present (self->screen_windows[head]);
+      return;
+    }
+  g_simple_action_set_state (action, value);
+  self->head = head;
+  lodge_machine_actions_set_head (self->actions, head);
+  on_machine_changed_cb (self);
+  lmwin_grab (self);
+}
+
+/* The screen shown here moves to a window of its own; here comes another that has none. One screen is always here: a console is drawn in one
+ * place at a time. */
+static void
+on_screen_window_cb (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  LodgeMachineWindow *self = LODGE_MACHINE_WINDOW (widget);
+  g_autoptr (LodgeConsole) console = lmwin_dup_console (self);
+  guint n = MIN (g_list_model_get_n_items (lodge_machine_get_consoles (self->machine)), LMWIN_MAX_SCREENS);
+  guint moved = self->head, other = 0;
+  GtkWindow *window;
+
+  while (other < n && (other == moved || self->screen_windows[other] != NULL))
+    other++;
+  if (console == NULL || other >= n || moved >= n)
+    return;
+  gtk_widget_activate_action (widget, "win.screen", "u", other);
+  window = lodge_screen_window_new (gtk_window_get_application (GTK_WINDOW (self)), self->machine, console, moved);
+  g_set_weak_pointer (&self->screen_windows[moved], window);
+  g_object_bind_property (self->display, "follow", lodge_screen_window_get_display (LODGE_SCREEN_WINDOW (window)), "follow",
+                          G_BINDING_SYNC_CREATE);
+  g_signal_connect_object (self, "destroy", G_CALLBACK (gtk_window_destroy), window, G_CONNECT_SWAPPED);
+  gtk_window_present (window);
 }
 
 static void
@@ -509,6 +655,8 @@ lodge_machine_window_dispose (GObject *object)
 
   if (self->machine != NULL)
     g_signal_handlers_disconnect_by_data (self->machine, self);
+  for (guint i = 0; i < LMWIN_MAX_SCREENS; i++)
+    g_clear_weak_pointer (&self->screen_windows[i]);
   g_clear_object (&self->actions);
   gtk_widget_dispose_template (GTK_WIDGET (self), LODGE_TYPE_MACHINE_WINDOW);
   g_clear_object (&self->machine);
@@ -534,6 +682,9 @@ lodge_machine_window_class_init (LodgeMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, keys_button);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, disc_button);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, keys_section);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, screens_box);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, screens_section);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, screens_section_2);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, banner);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, scrolled);
@@ -550,6 +701,7 @@ lodge_machine_window_class_init (LodgeMachineWindowClass *klass)
 
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, on_fullscreen_cb);
   gtk_widget_class_install_action (widget_class, "win.toggle-pause", NULL, on_toggle_pause_cb);
+  gtk_widget_class_install_action (widget_class, "win.screen-window", NULL, on_screen_window_cb);
   gtk_widget_class_install_action (widget_class, "win.choose-close-policy", NULL, on_choose_close_policy_cb);
 }
 
@@ -558,6 +710,8 @@ lodge_machine_window_init (LodgeMachineWindow *self)
 {
   static const GActionEntry entries[] = {
     { .name = "scaling", .parameter_type = "s", .state = "'fit'", .change_state = on_scaling_changed_cb },
+    { .name = "follow", .state = "true", .change_state = on_follow_changed_cb },
+    { .name = "screen", .parameter_type = "u", .state = "uint32 0", .change_state = on_screen_changed_cb },
   };
   g_autoptr (GMenuModel) keys = lodge_machine_actions_build_keys_menu ();
   GtkEventController *motion = gtk_event_controller_motion_new ();
@@ -595,7 +749,10 @@ lodge_machine_window_new (AdwApplication *application, LodgeMachine *machine)
   lodge_machine_actions_set_machine (self->actions, machine);
   for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
     g_signal_connect_object (machine, watched[i], G_CALLBACK (on_machine_changed_cb), self, G_CONNECT_SWAPPED);
-  on_machine_changed_cb (self);
+  g_signal_connect_object (lodge_machine_get_consoles (machine), "items-changed", G_CALLBACK (on_screens_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+  on_screens_changed_cb (self);
+  lodge_bundle_get_window_setting_async (machine, LMWIN_FOLLOW_KEY, NULL, on_follow_loaded_cb, g_object_ref (self));
   lodge_bundle_get_window_setting_async (machine, LMWIN_CLOSE_KEY, NULL, on_policy_loaded_cb, g_object_ref (self));
   return self;
 }

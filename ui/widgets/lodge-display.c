@@ -23,6 +23,11 @@
 #define LDISP_STILL_FRAMES 60
 #define LDISP_POLL_MS 50
 #define LDISP_SURFACE_UNITS_PER_NOTCH 15.0
+/* The guest is asked for another size when the window's has been still for so long. */
+#define LDISP_RESIZE_MS 250
+/* Guests round widths down; a picture that is so little smaller than the space is not blown up. */
+#define LDISP_RESIZE_SLACK 8
+#define LDISP_MAX_TOUCHES 10
 
 struct _LodgeDisplay {
   GtkWidget parent_instance;
@@ -38,7 +43,14 @@ struct _LodgeDisplay {
   GtkEventController *keys; /* on the window; it owns it */
 
   LodgeScaling scaling;
+  gboolean follow; /* the guest is asked for the size of the space */
+  guint resize_id;
   graphene_rect_t picture; /* where the picture is, widget coordinates */
+
+  GdkTexture *cursor; /* (nullable): the guest's pointer, where we draw it */
+  LodgeCursor cursor_facts;
+  GdkCursor *host_cursor; /* (nullable): the same for the windowing system */
+  GdkEventSequence *touches[LDISP_MAX_TOUCHES];
 
   gboolean interactive;
   LodgeFocusWatch *focus_watch; /* while mapped */
@@ -58,6 +70,7 @@ enum {
   PROP_0,
   PROP_CONSOLE,
   PROP_SCALING,
+  PROP_FOLLOW,
   PROP_GRABBED,
   PROP_INTERACTIVE,
   N_PROPS,
@@ -78,6 +91,8 @@ G_DEFINE_ENUM_TYPE (LodgeScaling, lodge_scaling, G_DEFINE_ENUM_VALUE (LODGE_SCAL
                     G_DEFINE_ENUM_VALUE (LODGE_SCALING_ORIGINAL, "original"))
 
 static void ldisp_pull_fast (LodgeDisplay *self);
+static void ldisp_update_cursor (LodgeDisplay *self);
+static gboolean ldisp_is_absolute (LodgeDisplay *self);
 
 /* --- The picture --- */
 
@@ -107,7 +122,13 @@ ldisp_layout (LodgeDisplay *self)
   width = gdk_texture_get_width (self->texture);
   height = gdk_texture_get_height (self->texture);
   if (self->scaling == LODGE_SCALING_FIT)
-    factor = MIN (space_width / width, space_height / height);
+    {
+      double rest_width = space_width - width, rest_height = space_height - height;
+
+      if (!self->follow || rest_width < 0 || rest_width >= LDISP_RESIZE_SLACK || rest_height < 0
+          || rest_height >= LDISP_RESIZE_SLACK)
+        factor = MIN (space_width / width, space_height / height);
+    }
   width = MAX (1, floor (width * factor + 0.001));
   height = MAX (1, floor (height * factor + 0.001));
 
@@ -141,6 +162,50 @@ lodge_display_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     gtk_snapshot_append_scaled_texture (snapshot, self->texture, GSK_SCALING_FILTER_TRILINEAR, &self->picture);
   else
     gtk_snapshot_append_texture (snapshot, self->texture, &self->picture);
+
+  /* A guest that takes motions alone: its pointer is where it says. */
+  if (self->cursor != NULL && !ldisp_is_absolute (self))
+    {
+      double unit = self->picture.size.width / gdk_texture_get_width (self->texture);
+
+      gtk_snapshot_push_clip (snapshot, &self->picture);
+      gtk_snapshot_append_texture (snapshot, self->cursor,
+                                   &GRAPHENE_RECT_INIT ((float) (self->picture.origin.x + self->cursor_facts.x * unit),
+                                                        (float) (self->picture.origin.y + self->cursor_facts.y * unit),
+                                                        (float) (self->cursor_facts.width * unit),
+                                                        (float) (self->cursor_facts.height * unit)));
+      gtk_snapshot_pop (snapshot);
+    }
+}
+
+static gboolean
+on_resize_due_cb (gpointer data)
+{
+  LodgeDisplay *self = LODGE_DISPLAY (data);
+  double scale = ldisp_get_scale (self);
+
+  self->resize_id = 0;
+  if (self->console != NULL && gtk_widget_get_mapped (GTK_WIDGET (self)))
+    lodge_console_request_size (self->console, (int) (gtk_widget_get_width (GTK_WIDGET (self)) * scale + 0.001),
+                                (int) (gtk_widget_get_height (GTK_WIDGET (self)) * scale + 0.001));
+  return G_SOURCE_REMOVE;
+}
+
+/* Asks the guest for our size, soon. */
+static void
+ldisp_queue_resize (LodgeDisplay *self)
+{
+  g_clear_handle_id (&self->resize_id, g_source_remove);
+  if (self->follow && self->scaling == LODGE_SCALING_FIT && self->console != NULL && !self->closed
+      && gtk_widget_get_mapped (GTK_WIDGET (self)) && lodge_console_can_resize (self->console))
+    self->resize_id = g_timeout_add (LDISP_RESIZE_MS, on_resize_due_cb, self);
+}
+
+static void
+lodge_display_size_allocate (GtkWidget *widget, int width, int height, int baseline)
+{
+  GTK_WIDGET_CLASS (lodge_display_parent_class)->size_allocate (widget, width, height, baseline);
+  ldisp_queue_resize (LODGE_DISPLAY (widget));
 }
 
 static void
@@ -196,15 +261,78 @@ ldisp_take_frame (LodgeDisplay *self, LodgeFrame *frame)
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
+/* The guest's pointer as large as it would be in the picture. */
+static GdkTexture *
+ldisp_get_cursor_texture (GdkCursor *cursor, int cursor_size, double scale, int *width, int *height, int *hot_x, int *hot_y,
+                          gpointer data)
+{
+  LodgeDisplay *self = *(LodgeDisplay **) data;
+  double unit;
+
+  if (self == NULL || self->cursor == NULL || self->texture == NULL)
+    return NULL;
+  unit = self->picture.size.width / gdk_texture_get_width (self->texture);
+  *width = MAX (1, (int) round (self->cursor_facts.width * unit));
+  *height = MAX (1, (int) round (self->cursor_facts.height * unit));
+  *hot_x = CLAMP ((int) (self->cursor_facts.hot_x * unit), 0, *width - 1);
+  *hot_y = CLAMP ((int) (self->cursor_facts.hot_y * unit), 0, *height - 1);
+  return g_object_ref (self->cursor);
+}
+
+static void
+ldisp_free_weak (gpointer data)
+{
+  g_clear_weak_pointer ((LodgeDisplay **) data);
+  g_free (data);
+}
+
+static void
+ldisp_take_cursor (LodgeDisplay *self, LodgeCursor *facts)
+{
+  gboolean image_changed = facts->pixels == NULL || self->cursor_facts.pixels == NULL
+                           || g_bytes_get_data (facts->pixels, NULL) != g_bytes_get_data (self->cursor_facts.pixels, NULL);
+
+  lodge_cursor_clear (&self->cursor_facts);
+  self->cursor_facts = *facts;
+  facts->pixels = NULL;
+  if (image_changed)
+    {
+      g_clear_object (&self->cursor);
+      g_clear_object (&self->host_cursor);
+      if (self->cursor_facts.pixels != NULL)
+        {
+          LodgeDisplay **weak = g_new0 (LodgeDisplay *, 1);
+
+          self->cursor = gdk_memory_texture_new (self->cursor_facts.width, self->cursor_facts.height,
+                                                 GDK_MEMORY_B8G8R8A8_PREMULTIPLIED, self->cursor_facts.pixels,
+                                                 (gsize) self->cursor_facts.width * 4);
+          g_set_weak_pointer (weak, self);
+          self->host_cursor = gdk_cursor_new_from_callback (ldisp_get_cursor_texture, weak, ldisp_free_weak, NULL);
+        }
+      ldisp_update_cursor (self);
+    }
+  if (!ldisp_is_absolute (self))
+    gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
 static gboolean
 ldisp_pull (LodgeDisplay *self)
 {
   g_auto (LodgeFrame) frame = { 0 };
+  g_auto (LodgeCursor) cursor = { 0 };
+  gboolean changed = FALSE;
 
-  if (!lodge_console_pull (self->console, &frame))
-    return FALSE;
-  ldisp_take_frame (self, &frame);
-  return TRUE;
+  if (lodge_console_pull_cursor (self->console, &cursor))
+    {
+      ldisp_take_cursor (self, &cursor);
+      changed = TRUE;
+    }
+  if (lodge_console_pull (self->console, &frame))
+    {
+      ldisp_take_frame (self, &frame);
+      changed = TRUE;
+    }
+  return changed;
 }
 
 static gboolean
@@ -292,6 +420,13 @@ static void
 ldisp_release_held (LodgeDisplay *self)
 {
   self->release_armed = FALSE;
+  for (guint i = 0; i < LDISP_MAX_TOUCHES; i++)
+    if (self->touches[i] != NULL)
+      {
+        self->touches[i] = NULL;
+        if (self->console != NULL)
+          lodge_console_touch (self->console, i, LODGE_TOUCH_UP, 0, 0);
+      }
   memset (self->held, 0, sizeof self->held);
   self->buttons = 0;
   if (self->console != NULL)
@@ -426,6 +561,11 @@ ldisp_update_cursor (LodgeDisplay *self)
 {
   gboolean hidden = self->grabbed && (self->lock != NULL || self->has_last || ldisp_is_absolute (self));
 
+  if (self->grabbed && self->host_cursor != NULL && self->lock == NULL && ldisp_is_absolute (self))
+    {
+      gtk_widget_set_cursor (GTK_WIDGET (self), self->host_cursor);
+      return;
+    }
   gtk_widget_set_cursor_from_name (GTK_WIDGET (self), hidden ? "none" : NULL);
 }
 
@@ -562,6 +702,41 @@ ldisp_scroll (LodgeDisplay *self, GdkEvent *event)
   return GDK_EVENT_STOP;
 }
 
+/* A finger on the picture goes to the guest's touch screen. */
+static gboolean
+ldisp_touch (LodgeDisplay *self, GdkEvent *event, double x, double y)
+{
+  GdkEventSequence *sequence = gdk_event_get_event_sequence (event);
+  GdkEventType type = gdk_event_get_event_type (event);
+  int guest_x = (int) (CLAMP ((x - self->picture.origin.x) / MAX (self->picture.size.width, 1), 0, 1) * 32767);
+  int guest_y = (int) (CLAMP ((y - self->picture.origin.y) / MAX (self->picture.size.height, 1), 0, 1) * 32767);
+  guint slot = 0;
+
+  while (slot < LDISP_MAX_TOUCHES && self->touches[slot] != (type == GDK_TOUCH_BEGIN ? NULL : sequence))
+    slot++;
+  if (slot == LDISP_MAX_TOUCHES)
+    return GDK_EVENT_PROPAGATE;
+  switch ((int) type)
+    {
+    case GDK_TOUCH_BEGIN:
+      if (!lodge_console_touch (self->console, slot, LODGE_TOUCH_DOWN, guest_x, guest_y))
+        return GDK_EVENT_PROPAGATE;
+      self->touches[slot] = sequence;
+      if (!self->grabbed)
+        lodge_display_grab (self);
+      break;
+    case GDK_TOUCH_UPDATE:
+      lodge_console_touch (self->console, slot, LODGE_TOUCH_MOVE, guest_x, guest_y);
+      break;
+    default:
+      lodge_console_touch (self->console, slot, LODGE_TOUCH_UP, guest_x, guest_y);
+      self->touches[slot] = NULL;
+      break;
+    }
+  ldisp_pull_fast (self);
+  return GDK_EVENT_STOP;
+}
+
 /* Raw events, because the gestures follow one button at a time and guests have users who press two. */
 static gboolean
 on_event_cb (LodgeDisplay *self, GdkEvent *event, GtkEventController *controller)
@@ -593,6 +768,11 @@ on_event_cb (LodgeDisplay *self, GdkEvent *event, GtkEventController *controller
     case GDK_BUTTON_RELEASE:
       return ldisp_button (self, gdk_button_event_get_button (event), gdk_event_get_event_type (event) == GDK_BUTTON_PRESS, point.x,
                            point.y);
+    case GDK_TOUCH_BEGIN:
+    case GDK_TOUCH_UPDATE:
+    case GDK_TOUCH_END:
+    case GDK_TOUCH_CANCEL:
+      return ldisp_touch (self, event, point.x, point.y);
     default:
       return GDK_EVENT_PROPAGATE;
     }
@@ -718,6 +898,7 @@ lodge_display_map (GtkWidget *widget)
       g_signal_connect_object (root, "notify::suspended", G_CALLBACK (on_window_suspended_cb), self, 0);
     }
   ldisp_update_pulling (self);
+  ldisp_queue_resize (self);
 }
 
 static void
@@ -725,6 +906,7 @@ lodge_display_unmap (GtkWidget *widget)
 {
   LodgeDisplay *self = LODGE_DISPLAY (widget);
 
+  g_clear_handle_id (&self->resize_id, g_source_remove);
   lodge_display_release (self);
   if (self->window != NULL)
     {
@@ -761,6 +943,9 @@ lodge_display_get_property (GObject *object, guint id, GValue *value, GParamSpec
     case PROP_SCALING:
       g_value_set_enum (value, self->scaling);
       break;
+    case PROP_FOLLOW:
+      g_value_set_boolean (value, self->follow);
+      break;
     case PROP_GRABBED:
       g_value_set_boolean (value, self->grabbed);
       break;
@@ -784,6 +969,9 @@ lodge_display_set_property (GObject *object, guint id, const GValue *value, GPar
       break;
     case PROP_SCALING:
       lodge_display_set_scaling (self, g_value_get_enum (value));
+      break;
+    case PROP_FOLLOW:
+      lodge_display_set_follow (self, g_value_get_boolean (value));
       break;
     case PROP_INTERACTIVE:
       lodge_display_set_interactive (self, g_value_get_boolean (value));
@@ -813,6 +1001,7 @@ lodge_display_class_init (LodgeDisplayClass *klass)
   object_class->dispose = lodge_display_dispose;
   widget_class->snapshot = lodge_display_snapshot;
   widget_class->measure = lodge_display_measure;
+  widget_class->size_allocate = lodge_display_size_allocate;
   widget_class->map = lodge_display_map;
   widget_class->unmap = lodge_display_unmap;
 
@@ -820,6 +1009,8 @@ lodge_display_class_init (LodgeDisplayClass *klass)
                                                    G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   ldisp_props[PROP_SCALING] = g_param_spec_enum ("scaling", NULL, NULL, LODGE_TYPE_SCALING, LODGE_SCALING_FIT,
                                                  G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  ldisp_props[PROP_FOLLOW] = g_param_spec_boolean ("follow", NULL, NULL, FALSE,
+                                                   G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   ldisp_props[PROP_GRABBED] = g_param_spec_boolean ("grabbed", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   ldisp_props[PROP_INTERACTIVE] = g_param_spec_boolean ("interactive", NULL, NULL, TRUE,
                                                         G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
@@ -873,6 +1064,10 @@ lodge_display_set_console (LodgeDisplay *self, LodgeConsole *console)
   self->closed = FALSE;
   ldisp_update_pulling (self);
   g_clear_object (&self->texture);
+  g_clear_object (&self->cursor);
+  g_clear_object (&self->host_cursor);
+  lodge_cursor_clear (&self->cursor_facts);
+  g_clear_handle_id (&self->resize_id, g_source_remove);
 
   if (console != NULL)
     {
@@ -880,6 +1075,7 @@ lodge_display_set_console (LodgeDisplay *self, LodgeConsole *console)
       g_signal_connect_object (console, "closed", G_CALLBACK (on_console_closed_cb), self, G_CONNECT_SWAPPED);
     }
   ldisp_update_pulling (self);
+  ldisp_queue_resize (self);
   gtk_widget_queue_resize (GTK_WIDGET (self));
   g_object_notify_by_pspec (G_OBJECT (self), ldisp_props[PROP_CONSOLE]);
 }
@@ -899,6 +1095,7 @@ lodge_display_set_scaling (LodgeDisplay *self, LodgeScaling scaling)
   if (self->scaling == scaling)
     return;
   self->scaling = scaling;
+  ldisp_queue_resize (self);
   gtk_widget_queue_resize (GTK_WIDGET (self));
   g_object_notify_by_pspec (G_OBJECT (self), ldisp_props[PROP_SCALING]);
 }
@@ -908,6 +1105,27 @@ lodge_display_get_scaling (LodgeDisplay *self)
 {
   g_return_val_if_fail (LODGE_IS_DISPLAY (self), LODGE_SCALING_FIT);
   return self->scaling;
+}
+
+void
+lodge_display_set_follow (LodgeDisplay *self, gboolean follow)
+{
+  g_return_if_fail (LODGE_IS_DISPLAY (self));
+
+  follow = !!follow;
+  if (self->follow == follow)
+    return;
+  self->follow = follow;
+  ldisp_queue_resize (self);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+  g_object_notify_by_pspec (G_OBJECT (self), ldisp_props[PROP_FOLLOW]);
+}
+
+gboolean
+lodge_display_get_follow (LodgeDisplay *self)
+{
+  g_return_val_if_fail (LODGE_IS_DISPLAY (self), FALSE);
+  return self->follow;
 }
 
 void

@@ -34,6 +34,14 @@ void lodge_display_set_scaling (LodgeDisplay *self, LodgeScaling scaling);
 LodgeScaling lodge_display_get_scaling (LodgeDisplay *self);
 
 /**
+ * lodge_display_set_follow:
+ * Whether the guest is asked for a picture as large as the widget whenever that has another size (while it fits the picture, and where the
+ * console can do that).
+ */
+void lodge_display_set_follow (LodgeDisplay *self, gboolean follow);
+gboolean lodge_display_get_follow (LodgeDisplay *self);
+
+/**
  * lodge_display_set_interactive:
  * Whether keyboard and pointer go to the guest. Taking it away releases everything that is held.
  */

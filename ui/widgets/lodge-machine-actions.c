@@ -12,6 +12,7 @@ struct _LodgeMachineActions {
 
   GtkWidget *owner; /* weak */
   LodgeMachine *machine;
+  guint head; /* screen that is photographed */
 };
 
 G_DEFINE_FINAL_TYPE (LodgeMachineActions, lodge_machine_actions, G_TYPE_SIMPLE_ACTION_GROUP)
@@ -39,6 +40,13 @@ on_acted_cb (GObject *source, GAsyncResult *result, gpointer data)
 
   if (!lodge_machine_act_finish (LODGE_MACHINE (source), result, &error) && self->owner != NULL)
     lodge_toast_error (self->owner, error);
+}
+
+void
+lodge_machine_actions_set_head (LodgeMachineActions *self, guint head)
+{
+  g_return_if_fail (LODGE_IS_MACHINE_ACTIONS (self));
+  self->head = head;
 }
 
 void
@@ -380,7 +388,7 @@ on_screenshot_activated_cb (GSimpleAction *action, GVariant *parameter, gpointer
   LodgeMachineActions *self = LODGE_MACHINE_ACTIONS (data);
 
   if (self->machine != NULL)
-    lodge_machine_screenshot_async (self->machine, NULL, on_screenshot_taken_cb, g_object_ref (self));
+    lodge_machine_screenshot_async (self->machine, self->head, NULL, on_screenshot_taken_cb, g_object_ref (self));
 }
 
 static void
@@ -410,7 +418,7 @@ on_copy_screenshot_activated_cb (GSimpleAction *action, GVariant *parameter, gpo
   LodgeMachineActions *self = LODGE_MACHINE_ACTIONS (data);
 
   if (self->machine != NULL)
-    lodge_machine_screenshot_async (self->machine, NULL, on_screenshot_copied_cb, g_object_ref (self));
+    lodge_machine_screenshot_async (self->machine, self->head, NULL, on_screenshot_copied_cb, g_object_ref (self));
 }
 
 static void

@@ -25,6 +25,9 @@ LodgeMachineActions *lodge_machine_actions_new (GtkWidget *owner);
 /** lodge_machine_actions_set_machine: @machine: (nullable): NULL disables everything */
 void lodge_machine_actions_set_machine (LodgeMachineActions *self, LodgeMachine *machine);
 
+/** lodge_machine_actions_set_head: Which screen is photographed, from 0. */
+void lodge_machine_actions_set_head (LodgeMachineActions *self, guint head);
+
 /** lodge_machine_actions_act: Carries out @verb and tells an error; asks nothing. */
 void lodge_machine_actions_act (LodgeMachineActions *self, LodgeVerb verb);
 
