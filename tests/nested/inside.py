@@ -8,6 +8,7 @@ import selectors
 import subprocess
 import sys
 import time
+import zlib
 
 LODGE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "lodge"
 DATA = "/tmp/data"
@@ -308,6 +309,62 @@ def check_sata_drives():
             bad = console.shell("! dmesg | grep -E 'ata[0-9.]+: .*(exception|failed|error|timeout|frozen|reset)|I/O error, dev sda'")
             assert "] " not in bad, bad
         lodge("stop", "sata", "--force", "--wait")
+
+
+def picture(name, screen=1):
+    """The screen as (width, height, lines of RGB)."""
+    path = f"/tmp/{name}-{screen}.png"
+    lodge("screenshot", name, path, "--screen", str(screen))
+    with open(path, "rb") as f:
+        data = f.read()
+    at, packed, width, height = 8, b"", 0, 0
+    while at < len(data):
+        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        if kind == b"IHDR":
+            width, height = (int.from_bytes(data[at + 8 + i:at + 12 + i], "big") for i in (0, 4))
+            assert data[at + 16:at + 18] == b"\x08\x02", "8 bits, RGB"
+        if kind == b"IDAT":
+            packed += data[at + 8:at + 8 + size]
+        at += 12 + size
+    return width, height, zlib.decompress(packed)
+
+
+def check_virtio_gpu():
+    """Linux's driver: its text console on two screens, text before it, the size that was asked for, events of the input devices."""
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()
+    options = ["display0.class=virtio-vga", "display0.heads=2", "tablet0.class=virtio-tablet", "keyboard0.class=virtio-keyboard"]
+    with Machine("gpu", "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
+                 "--memory", "512", "--cpus", "2", "--disk", "0", *(word for option in options for word in ("--set", option))) as machine:
+        machine.wait_serial("SHELL-READY", 240)
+        with machine.console() as console:
+            modes = console.shell("cat /sys/class/drm/card0-Virtual-1/status /sys/class/drm/card0-Virtual-2/modes")
+            assert "connected" in modes and "1280x800" in modes, modes
+            console.shell("grep -q virtio_gpudrmfb /proc/fb")
+            edid = console.shell("od -An -tx1 -N8 /sys/class/drm/card0-Virtual-1/edid")
+            assert "00 ff ff ff ff ff ff 00" in edid, edid
+            console.shell("clear > /dev/tty1")
+            for screen in (1, 2):
+                wait(f"the console on screen {screen}", lambda: picture("gpu", screen)[:2] == (1280, 800), 30)
+            before = {screen: picture("gpu", screen)[2] for screen in (1, 2)}
+            console.shell("for i in 1 2 3 4 5 6 7 8; do echo MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM; done > /dev/tty1")
+            for screen in (1, 2):
+                wait(f"text on screen {screen}", lambda: picture("gpu", screen)[2] != before[screen], 30)
+
+            # Another size: the console takes the mode of the screen that changed.
+            lodge("resize-screen", "gpu", "1024x768")
+            wait("the mode that was asked for", lambda: "1024x768" in console.shell("head -n 1 /sys/class/drm/card0-Virtual-1/modes"), 30)
+            wait("a picture of this size", lambda: picture("gpu")[:2] == (1024, 768), 60)
+
+            # Keys come through virtio, not through PS/2.
+            names = console.shell("cat /sys/class/input/input*/name")
+            assert "Lodge Virtio Keyboard" in names and "Lodge Virtio Tablet" in names, names
+            console.shell("D=$(grep -l 'Lodge Virtio Keyboard' /sys/class/input/event*/device/name | cut -d/ -f5); timeout 60 head -c 24 /dev/input/$D > /tmp/events & sleep 1")
+            lodge("key", "gpu", "f5")
+            event = console.shell("wait; od -An -tu2 -j16 -N8 /tmp/events")
+            assert re.search(r"\b1 +63 +1 +0\b", event), event  # EV_KEY, KEY_F5, down
+            bad = console.shell("! dmesg | grep -E 'BUG:|Oops|Call Trace|virtio_gpu.*(ERROR|response 0x12)'")
+            assert "] " not in bad, bad
 
 
 def check_window():
