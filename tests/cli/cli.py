@@ -404,6 +404,17 @@ def run_screenshot(place):
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
 
 
+def run_screens(place):
+    started(place)
+    place.fails("screenshot", "echo", place.path("a.png"), "--screen", "2", says="no screen 2")
+    place.fails("resize-screen", "echo", "800x600", says="cannot ask for a size")
+    for wrong in ("800", "800x", "0x600", "800x600x32"):
+        done = place.run("resize-screen", "echo", wrong)
+        assert done.returncode != 0 and "no size" in done.stderr, done.stderr
+    done = place.run("screenshot", "echo", place.path("a.png"), "--screen", "0")
+    assert done.returncode != 0 and "no screen" in done.stderr, done.stderr
+
+
 def run_pause_resume_reset(place):
     started(place)
     place.ok("pause", "echo")
@@ -572,6 +583,7 @@ CASES = {
     "host/tells-what-it-can": host_tells_what_it_can,
     "run/keys-text-and-serial": run_keys_text_and_serial,
     "run/screenshot": run_screenshot,
+    "run/screens": run_screens,
     "run/pause-resume-reset": run_pause_resume_reset,
     "run/guest-turns-itself-off": run_guest_turns_itself_off,
     "run/stop-waits": run_stop_waits,

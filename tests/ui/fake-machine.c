@@ -17,6 +17,8 @@ struct _FakeConsole {
   gboolean fresh; /* the whole picture is new */
   LodgeRect damage;
   gboolean absolute;
+  gboolean resizable;
+  gboolean fresh_cursor;
   guint pulls;
 };
 
@@ -26,6 +28,7 @@ struct _FakeMachine {
   LodgeMachine parent_instance;
 
   FakeConsole *console;
+  FakeConsole *second; /* (nullable) */
   void (*log) (const char *line, gpointer data);
   gpointer log_data;
 };
@@ -107,6 +110,41 @@ fake_console_dup_text (LodgeConsole *console)
   return g_strdup ("the text of the screen\n");
 }
 
+static gboolean
+fake_console_can_resize (LodgeConsole *console)
+{
+  return FAKE_CONSOLE (console)->resizable;
+}
+
+static void
+fake_console_request_size (LodgeConsole *console, int width, int height)
+{
+  fake_log (FAKE_CONSOLE (console)->machine, "wanted %d %d", width, height);
+}
+
+/* A white square that points with its middle. */
+static gboolean
+fake_console_pull_cursor (LodgeConsole *console, LodgeCursor *ret_cursor)
+{
+  FakeConsole *self = FAKE_CONSOLE (console);
+  guint32 *pixels;
+
+  if (!self->fresh_cursor)
+    return FALSE;
+  self->fresh_cursor = FALSE;
+  pixels = g_new (guint32, 16 * 16);
+  for (guint i = 0; i < 16 * 16; i++)
+    pixels[i] = 0xffffffff;
+  *ret_cursor = (LodgeCursor) { .pixels = g_bytes_new_take (pixels, 16 * 16 * 4),
+                                .width = 16,
+                                .height = 16,
+                                .hot_x = 8,
+                                .hot_y = 8,
+                                .x = 100,
+                                .y = 50 };
+  return TRUE;
+}
+
 static void
 fake_console_set_size (FakeConsole *self, int width, int height)
 {
@@ -145,6 +183,9 @@ fake_console_class_init (FakeConsoleClass *klass)
   console_class->pointer_wheel = fake_console_pointer_wheel;
   console_class->has_absolute_pointer = fake_console_has_absolute_pointer;
   console_class->dup_text = fake_console_dup_text;
+  console_class->can_resize = fake_console_can_resize;
+  console_class->request_size = fake_console_request_size;
+  console_class->pull_cursor = fake_console_pull_cursor;
 }
 
 static void
@@ -242,6 +283,9 @@ fake_machine_dispose (GObject *object)
   if (self->console != NULL)
     self->console->machine = NULL;
   g_clear_object (&self->console);
+  if (self->second != NULL)
+    self->second->machine = NULL;
+  g_clear_object (&self->second);
   G_OBJECT_CLASS (fake_machine_parent_class)->dispose (object);
 }
 
@@ -297,6 +341,11 @@ fake_machine_set_state (FakeMachine *self, LodgeMachineState state, LodgeReason 
   if (!shown && lodge_machine_get_console (machine) != NULL)
     {
       lodge_console_emit_closed (LODGE_CONSOLE (self->console));
+      if (self->second != NULL)
+        {
+          lodge_console_emit_closed (LODGE_CONSOLE (self->second));
+          g_clear_object (&self->second);
+        }
       _lodge_machine_set_console (machine, NULL);
       self->console->fresh = TRUE;
     }
@@ -317,6 +366,28 @@ fake_machine_draw (FakeMachine *self, int x, int y, int width, int height, guint
     for (int column = x; column < x + width; column++)
       self->console->pixels[line * stride + column] = xrgb;
   self->console->damage = (LodgeRect) { x, y, width, height };
+}
+
+void
+fake_machine_set_resizable (FakeMachine *self, gboolean resizable)
+{
+  self->console->resizable = resizable;
+}
+
+void
+fake_machine_show_cursor (FakeMachine *self)
+{
+  self->console->fresh_cursor = TRUE;
+}
+
+void
+fake_machine_add_screen (FakeMachine *self, int width, int height)
+{
+  g_assert_null (self->second);
+  self->second = g_object_new (FAKE_TYPE_CONSOLE, NULL);
+  self->second->machine = self;
+  fake_console_set_size (self->second, width, height);
+  _lodge_machine_add_console (LODGE_MACHINE (self), LODGE_CONSOLE (self->second));
 }
 
 void

@@ -21,6 +21,12 @@ void fake_machine_set_size (FakeMachine *self, int width, int height);
 void fake_machine_draw (FakeMachine *self, int x, int y, int width, int height, guint32 xrgb);
 
 /** fake_machine_set_absolute: Whether it has an absolute pointer. */
+/* Whether the screen can be asked for a size; requests are logged: "wanted WIDTH HEIGHT". */
+void fake_machine_set_resizable (FakeMachine *self, gboolean resizable);
+/* The guest has a pointer of its own from now on: a square of 16 pixels. */
+void fake_machine_show_cursor (FakeMachine *self);
+/* A second screen, until the machine goes off. */
+void fake_machine_add_screen (FakeMachine *self, int width, int height);
 void fake_machine_set_absolute (FakeMachine *self, gboolean absolute);
 
 /** fake_machine_get_pulls: Returns: how often the screen was asked for. */

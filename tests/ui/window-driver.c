@@ -81,6 +81,22 @@ drv_do (Driver *self, const char *line)
                        (guint32) strtoul (all[5], NULL, 16));
   else if (g_strcmp0 (words[0], "absolute") == 0 && n == 2)
     fake_machine_set_absolute (self->machine, atoi (all[1]));
+  else if (g_strcmp0 (words[0], "resizable") == 0 && n == 2)
+    {
+      fake_machine_set_resizable (self->machine, atoi (all[1]));
+      g_object_notify (G_OBJECT (self->machine), "console"); /* can-resize is looked at when the console comes */
+    }
+  else if (g_strcmp0 (words[0], "cursor") == 0)
+    fake_machine_show_cursor (self->machine);
+  else if (g_strcmp0 (words[0], "screen") == 0 && n == 3)
+    fake_machine_add_screen (self->machine, atoi (all[1]), atoi (all[2]));
+  else if (g_strcmp0 (words[0], "picture") == 0 && display != NULL)
+    {
+      int width = 0, height = 0;
+
+      lodge_display_get_picture_size (LODGE_DISPLAY (display), &width, &height);
+      printf ("picture %d %d\n", width, height);
+    }
   else if (g_strcmp0 (words[0], "medium") == 0 && n == 2)
     _lodge_machine_set_medium (LODGE_MACHINE (self->machine), g_strcmp0 (all[1], "none") != 0 ? all[1] : NULL);
   else if (g_strcmp0 (words[0], "pulls") == 0)

@@ -325,6 +325,36 @@ def names():
         raise Failure(f"without a name: {bad}")
 
 
+@run.check("/window/guest/is-asked-for-the-window-s-size")
+def guest_follows():
+    driver.say("resizable 1")
+    driver.drain()
+    xdotool("windowsize", "--sync", driver.xid, 900, 700)
+    lines = wait_for(lambda: [l for l in driver.drain(0.6) if l.startswith("wanted")], 10, "the guest was not asked")
+    _, _, width, height = driver.ask("where")
+    if lines[-1] != f"wanted {width} {height}":
+        raise Failure(f"asked for {lines}, the space is {width} × {height}")
+    driver.say("cursor")
+    driver.say("draw 10 10 20 20 00ff00")
+    time.sleep(0.3)
+    screenshot("window-guest-pointer")
+    driver.say("resizable 0")
+    driver.drain()
+
+
+@run.check("/window/screens/change-and-leave")
+def screens():
+    xdotool("keydown", "Control_L", "keydown", "Alt_L", "keyup", "Alt_L", "keyup", "Control_L")
+    first = driver.ask("picture")
+    driver.say("screen 500 300")
+    driver.window.click("toggle button", "Screen 2")
+    wait_for(lambda: driver.ask("picture") == [500, 300], 5, "the second screen does not come")
+    screenshot("window-screens")
+    driver.window.click("toggle button", "Screen 1")
+    wait_for(lambda: driver.ask("picture") == first, 5, "the first screen does not come back")
+    driver.drain()
+
+
 @run.check("/window/full-screen/bar-hides-and-comes")
 def full_screen():
     time.sleep(0.3)
