@@ -557,8 +557,11 @@ vgpu_set_scanout (VmmVirtioGpu *gpu, const VgpuSetScanout *command)
   scanout->resource_id = id;
   scanout->rect = rect;
   gpu->dark[head] = FALSE;
-  if (head == 0)
-    gpu->saved.vga_hidden = gpu->has_vga;
+  if (vgpu_is_vga (gpu, head))
+    {
+      gpu->saved.vga_hidden = TRUE;
+      vmm_vga_set_watched (&gpu->vga, FALSE); /* nobody sees it */
+    }
   vmm_console_set_used (gpu->consoles[head], TRUE);
   vmm_console_set_surface (gpu->consoles[head], surface);
   return VGPU_OK_NODATA;
