@@ -367,6 +367,42 @@ def check_virtio_gpu():
             assert "] " not in bad, bad
 
 
+def check_nvme_drive():
+    """Linux' own view of an NVMe disk: queues with interrupts of their own, shadow doorbells, flush, discard, write zeroes, reset."""
+    run("truncate", "-s", "256M", "/tmp/nvme.raw")
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()
+    with Machine("nvme", "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
+                 "--memory", "512", "--cpus", "2", "--disk", "0", "--set", "disk0.class=nvme", "--set", "disk0.image=/tmp/nvme.raw",
+                 "--set", "disk0.serial=SN12345") as machine:
+        machine.wait_serial("SHELL-READY", 180)
+        with machine.console() as console:
+            console.send("export PS1=; stty -echo; set +m")
+            console.shell("true")
+            console.shell("while [ ! -b /dev/nvme0n1 ]; do sleep 0.2; done")
+            facts = console.shell("cd /sys/block/nvme0n1; cat queue/rotational device/serial queue/write_cache size; "
+                                  "[ $(cat queue/discard_max_bytes) -gt 0 ] && grep -c nvme0q /proc/interrupts; cd /")
+            assert facts.split() == ["0", "SN12345", "write", "back", "524288", "3"], facts
+            console.shell("mkdir -p /tmp; for i in 0 1 2 3 4 5 6 7; do (dd if=/dev/urandom of=/tmp/s$i bs=64k count=8; "
+                          "dd if=/tmp/s$i of=/dev/nvme0n1 bs=8k seek=$((i*500)) oflag=direct conv=notrunc) 2>/dev/null & done; wait; true", 240)
+            console.shell("bad=0; for i in 0 1 2 3 4 5 6 7; do dd if=/dev/nvme0n1 bs=8k skip=$((i*500)) count=64 iflag=direct 2>/dev/null | "
+                          "cmp - /tmp/s$i || bad=1; done; [ $bad = 0 ]", 180)
+            console.shell("dd if=/dev/nvme0n1 of=/dev/null bs=1M count=64 iflag=direct 2>/dev/null", 120)
+            console.shell("dd if=/tmp/s0 of=/dev/nvme0n1 bs=64k count=8 conv=fsync,notrunc 2>/dev/null", 60)
+            console.shell("blkdiscard -o 4096000 -l 4096000 /dev/nvme0n1; "
+                          "dd if=/dev/nvme0n1 bs=8k skip=500 count=64 iflag=direct 2>/dev/null | cmp -n 524288 - /dev/zero", 60)
+            console.shell("blkdiscard -z -o 8192000 -l 1048576 /dev/nvme0n1; "
+                          "dd if=/dev/nvme0n1 bs=8k skip=1000 count=64 iflag=direct 2>/dev/null | cmp -n 524288 - /dev/zero", 60)
+            # The controller is reset, and the disk is still there.
+            console.shell("echo 1 > /sys/class/nvme/nvme0/reset_controller; "
+                          "dd if=/dev/nvme0n1 bs=8k skip=3500 count=64 iflag=direct 2>/dev/null | cmp - /tmp/s7", 120)
+            bad = console.shell("! dmesg | grep -E 'nvme.*(timeout|failed|error|frozen|Abort|Removing)|I/O error'")
+            assert "] " not in bad, bad
+        lodge("stop", "nvme", "--force", "--wait")
+
+
+
+
 def check_window():
     """The same as a person does it, in the window."""
     here = os.path.dirname(os.path.abspath(__file__))
