@@ -88,7 +88,7 @@ def kernel_and_shell(directory):
     """Returns (kernel, initrd): a Debian kernel with a shell on ttyS0 and tty1."""
     kernel, _ = find_kernel()
     target = os.path.join(directory, "shell-initrd")
-    initrd(target, SHELL_INIT, ["ahci", "sd_mod", "sr_mod", "isofs", "virtio_blk", "virtio_pci", "evdev", "virtio_input", "virtio_gpu", "nvme"])
+    initrd(target, SHELL_INIT, ["ahci", "sd_mod", "sr_mod", "isofs", "virtio_blk", "virtio_pci", "evdev", "virtio_input", "virtio_gpu", "nvme", "ata_piix"])
     return kernel, target
 
 

@@ -60,7 +60,7 @@ vmm_class_list (void)
 
   if (g_once_init_enter (&once))
     {
-      static const char *const buses[] = { "system", "pci", "sata", "usb" };
+      static const char *const buses[] = { "system", "pci", "sata", "usb", "ide" };
       guint n = 0;
 
       while (vmm_device_classes[n] != NULL)

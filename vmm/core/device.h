@@ -12,6 +12,7 @@ typedef enum {
   VMM_DEVICE_PCI,    /* instance starts with VmmPciDevice */
   VMM_DEVICE_SATA,   /* a drive behind the AHCI controller */
   VMM_DEVICE_USB,    /* instance starts with VmmUsbDevice */
+  VMM_DEVICE_IDE,    /* a drive behind the IDE controller */
 } VmmDeviceBus;
 
 typedef enum {

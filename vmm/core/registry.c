@@ -11,12 +11,15 @@ extern const VmmDeviceClass vmm_e1000e_class;
 extern const VmmDeviceClass vmm_fw_cfg_class;
 extern const VmmDeviceClass vmm_hda_class;
 extern const VmmDeviceClass vmm_i8042_class;
+extern const VmmDeviceClass vmm_ide_cd_class;
+extern const VmmDeviceClass vmm_ide_disk_class;
 extern const VmmDeviceClass vmm_isa_stubs_class;
 extern const VmmDeviceClass vmm_lpc_class;
 extern const VmmDeviceClass vmm_mch_class;
 extern const VmmDeviceClass vmm_nvme_class;
 extern const VmmDeviceClass vmm_pci_host_class;
 extern const VmmDeviceClass vmm_pflash_class;
+extern const VmmDeviceClass vmm_piix_ide_class;
 extern const VmmDeviceClass vmm_pm_class;
 extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_serial_class;
@@ -69,7 +72,10 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_ahci_class,
   &vmm_ata_disk_class,
   &vmm_atapi_cd_class,
+  &vmm_ide_cd_class,
+  &vmm_ide_disk_class,
   &vmm_nvme_class,
+  &vmm_piix_ide_class,
   /* usb/ */
   &vmm_usb_hub_class,
   &vmm_usb_keyboard_class,

@@ -42,7 +42,7 @@ typedef struct {
   const char *name;        /* value of class= */
   const char *summary;     /* one line, translatable (N_) */
   const char *description; /* (nullable): a sentence for people: what it is good for, translatable (N_) */
-  const char *bus;         /* "system", "pci", "sata", "usb" */
+  const char *bus;         /* "system", "pci", "sata", "usb", "ide" */
   const VmmSetting *settings;
   gboolean user_creatable; /* may stand in machine.conf */
 } VmmClassInfo;

@@ -516,7 +516,7 @@ ahci_complete (VmmSataTask *task)
     ahci_ended (port);
 }
 
-const VmmSataHostOps _vmm_ahci_host_ops = { .map = ahci_map, .complete = ahci_complete };
+const VmmSataHostOps _vmm_ahci_host_ops = { .map = ahci_map, .complete = ahci_complete, .detach = vmm_ahci_detach };
 
 /* === Fetching commands === */
 

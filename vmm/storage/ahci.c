@@ -460,8 +460,9 @@ vmm_ahci_attach (VmmDevice *controller, VmmSataDrive *drive, gint64 port_index, 
 }
 
 void
-vmm_ahci_detach (VmmDevice *controller, VmmSataDrive *drive)
+vmm_ahci_detach (VmmSataDrive *drive)
 {
+  VmmDevice *controller = drive->host->controller;
   Ahci *ahci = (Ahci *) controller;
   AhciPort *port = &ahci->ports[drive->port];
 
@@ -483,7 +484,7 @@ ahci_unrealize (VmmDevice *dev)
   for (guint i = 0; i < AHCI_PORTS; i++)
     {
       if (ahci->ports[i].drive != NULL)
-        vmm_ahci_detach (dev, ahci->ports[i].drive);
+        vmm_ahci_detach (ahci->ports[i].drive);
       for (guint slot = 0; slot < AHCI_SLOTS; slot++)
         {
           vmm_sata_task_clear (&ahci->ports[i].commands[slot].task);

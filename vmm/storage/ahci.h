@@ -12,4 +12,4 @@
  */
 gboolean vmm_ahci_attach (VmmDevice *controller, VmmSataDrive *drive, gint64 port, GError **error);
 /* Aborts the drive's tasks and waits for them. Control thread, vCPUs gone. */
-void vmm_ahci_detach (VmmDevice *controller, VmmSataDrive *drive);
+void vmm_ahci_detach (VmmSataDrive *drive);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A SATA hard disk over an image.
+/* A SATA or IDE hard disk over an image.
  * Spec: ATA/ATAPI Command Set 3 (ACS-3), T13/2161-D revision 5; section and word numbers below. Left out: host protected area, device
  * configuration overlay, APM, AAM, self-tests and error logs of SMART, the passwords of the security feature set (the drive is frozen
  * from power on), streaming, long sectors.
@@ -61,6 +61,20 @@ static const VmmSetting adisk_settings[] = {
   { "readonly", VMM_SETTING_BOOL, "false", 0, 0, NULL, N_ ("Refuse all writes"), VMM_SETTING_NONE },
   { "serial", VMM_SETTING_STRING, NULL, 0, 0, NULL, N_ ("Serial number, up to 20 characters"), VMM_SETTING_NONE },
   { "port", VMM_SETTING_INT, "-1", -1, 5, NULL, N_ ("SATA port, -1 for the first that is free"), VMM_SETTING_NONE },
+  { "discard", VMM_SETTING_BOOL, "true", 0, 0, NULL, N_ ("Give the space of deleted data back to the host"), VMM_SETTING_NONE },
+  { "boot", VMM_SETTING_INT, "-1", -1, 1000, NULL, N_ ("Place in the boot order, -1 for none"), VMM_SETTING_NONE },
+  { NULL },
+};
+
+static const VmmSetting adisk_ide_settings[] = {
+  { "image", VMM_SETTING_PATH, NULL, 0, 0, NULL, N_ ("Disk image"), VMM_SETTING_REQUIRED },
+  { "format", VMM_SETTING_ENUM, "raw", 0, 0, adisk_formats, N_ ("Format of the image"), VMM_SETTING_NONE },
+  { "cache", VMM_SETTING_ENUM, "writeback", 0, 0, adisk_caches, N_ ("Use the host's page cache, or go to the disk directly"),
+    VMM_SETTING_NONE },
+  { "readonly", VMM_SETTING_BOOL, "false", 0, 0, NULL, N_ ("Refuse all writes"), VMM_SETTING_NONE },
+  { "serial", VMM_SETTING_STRING, NULL, 0, 0, NULL, N_ ("Serial number, up to 20 characters"), VMM_SETTING_NONE },
+  { "port", VMM_SETTING_INT, "-1", -1, 3, NULL,
+    N_ ("Place: twice the channel, plus 1 for the second drive; -1 for the first that is free"), VMM_SETTING_NONE },
   { "discard", VMM_SETTING_BOOL, "true", 0, 0, NULL, N_ ("Give the space of deleted data back to the host"), VMM_SETTING_NONE },
   { "boot", VMM_SETTING_INT, "-1", -1, 1000, NULL, N_ ("Place in the boot order, -1 for none"), VMM_SETTING_NONE },
   { NULL },
@@ -228,6 +242,11 @@ adisk_fill_identity (const AtaDisk *disk, guint16 id[256])
     {
       id[69] |= 0x4020; /* trimmed sectors read as zeros */
       id[169] = 1;      /* TRIM */
+    }
+  if (disk->drive.host->parallel)
+    {
+      id[75] = id[76] = id[77] = id[222] = 0;
+      id[93] = 0x6001; /* hardware reset: device 0, 80-conductor cable */
     }
   adisk_fill_capacity (disk, id);
   adisk_fill_wwn (disk, id);
@@ -836,7 +855,7 @@ adisk_realize (VmmDevice *dev, GError **error)
   disk->serial = vmm_sata_drive_dup_serial (&disk->drive, ADISK_SERIAL_MAX);
   adisk_reset (dev, VMM_RESET_COLD);
   if (disk->sectors == 0 || disk->sectors > G_GUINT64_CONSTANT (1) << 48)
-    g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: %s for a SATA disk", path,
+    g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "%s: %s for an ATA disk", path,
                  disk->sectors == 0 ? "too small" : "too large");
   else if (vmm_sata_drive_attach (&disk->drive, vmm_device_get_int (dev, "port"), vmm_device_get_int (dev, "boot"), error))
     {
@@ -867,6 +886,22 @@ const VmmDeviceClass vmm_ata_disk_class = {
   .user_creatable = TRUE,
   .instance_size = sizeof (AtaDisk),
   .settings = adisk_settings,
+  .regs_offset = G_STRUCT_OFFSET (AtaDisk, regs),
+  .regs_size = sizeof (AtaDiskRegs),
+  .regs_fields = adisk_fields,
+  .state_version = 1,
+  .realize = adisk_realize,
+  .reset = adisk_reset,
+  .unrealize = adisk_unrealize,
+};
+
+const VmmDeviceClass vmm_ide_disk_class = {
+  .name = "ide-disk",
+  .summary = N_ ("Hard disk (IDE)"),
+  .bus = VMM_DEVICE_IDE,
+  .user_creatable = TRUE,
+  .instance_size = sizeof (AtaDisk),
+  .settings = adisk_ide_settings,
   .regs_offset = G_STRUCT_OFFSET (AtaDisk, regs),
   .regs_size = sizeof (AtaDiskRegs),
   .regs_fields = adisk_fields,

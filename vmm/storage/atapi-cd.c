@@ -74,6 +74,14 @@ static const VmmSetting acd_settings[] = {
   { NULL },
 };
 
+static const VmmSetting acd_ide_settings[] = {
+  { "image", VMM_SETTING_PATH, NULL, 0, 0, NULL, N_ ("Disc image (ISO)"), VMM_SETTING_LIVE },
+  { "port", VMM_SETTING_INT, "-1", -1, 3, NULL,
+    N_ ("Place: twice the channel, plus 1 for the second drive; -1 for the first that is free"), VMM_SETTING_NONE },
+  { "boot", VMM_SETTING_INT, "-1", -1, 1000, NULL, N_ ("Place in the boot order, -1 for none"), VMM_SETTING_NONE },
+  { NULL },
+};
+
 static const VmmField acd_fields[] = {
   VMM_FIELD (AtapiCdRegs, sense_code),
   VMM_FIELD_MAX (AtapiCdRegs, sense_key, 15),
@@ -597,6 +605,11 @@ acd_identify (VmmSataTask *task)
   id[65] = id[66] = id[67] = id[68] = 120;
   id[76] = 0x000e; /* SATA 1.5, 3, 6 Gb/s */
   id[77] = 0x0002;
+  if (cd->drive.host->parallel)
+    {
+      id[76] = id[77] = 0;
+      id[93] = 0x6001; /* hardware reset: 80-conductor cable */
+    }
   id[80] = 0x07e0;
   id[82] = 0x4218; /* NOP, DEVICE RESET, PACKET, power management */
   id[83] = 0x4000;
@@ -792,6 +805,23 @@ const VmmDeviceClass vmm_atapi_cd_class = {
   .user_creatable = TRUE,
   .instance_size = sizeof (AtapiCd),
   .settings = acd_settings,
+  .regs_offset = G_STRUCT_OFFSET (AtapiCd, regs),
+  .regs_size = sizeof (AtapiCdRegs),
+  .regs_fields = acd_fields,
+  .state_version = 1,
+  .realize = acd_realize,
+  .reset = acd_reset,
+  .unrealize = acd_unrealize,
+  .change_medium = acd_change_medium,
+};
+
+const VmmDeviceClass vmm_ide_cd_class = {
+  .name = "ide-cd",
+  .summary = N_ ("CD/DVD drive (IDE)"),
+  .bus = VMM_DEVICE_IDE,
+  .user_creatable = TRUE,
+  .instance_size = sizeof (AtapiCd),
+  .settings = acd_ide_settings,
   .regs_offset = G_STRUCT_OFFSET (AtapiCd, regs),
   .regs_size = sizeof (AtapiCdRegs),
   .regs_fields = acd_fields,

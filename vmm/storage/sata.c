@@ -10,6 +10,7 @@
 #include "chipset/fw-cfg.h"
 #include "core/machine.h"
 #include "storage/ahci.h"
+#include "storage/piix-ide.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,20 +22,28 @@
 
 /* Attachment */
 
+static gboolean
+sata_find_place (VmmSataDrive *drive, gint64 port, GError **error)
+{
+  VmmDevice *controller;
+
+  if (drive->base.class->bus == VMM_DEVICE_IDE)
+    return vmm_piix_ide_attach (drive, port, error);
+  controller = vmm_device_find_class (&drive->base, "ahci");
+  if (controller != NULL)
+    return vmm_ahci_attach (controller, drive, port, error);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "this machine has no SATA controller");
+  return FALSE;
+}
+
 gboolean
 vmm_sata_drive_attach (VmmSataDrive *drive, gint64 port, gint64 boot_index, GError **error)
 {
-  VmmDevice *controller = vmm_device_find_class (&drive->base, "ahci");
   VmmFwCfg *fw_cfg = vmm_device_get_fw_cfg (&drive->base);
 
-  if (controller == NULL)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG, "this machine has no SATA controller");
-      return FALSE;
-    }
   if (drive->retired == NULL)
     drive->retired = g_ptr_array_new ();
-  if (!vmm_ahci_attach (controller, drive, port, error))
+  if (!sata_find_place (drive, port, error))
     {
       g_clear_pointer (&drive->retired, g_ptr_array_unref);
       return FALSE;
@@ -42,7 +51,8 @@ vmm_sata_drive_attach (VmmSataDrive *drive, gint64 port, gint64 boot_index, GErr
   if (fw_cfg != NULL && boot_index >= 0)
     {
       /* Contract 4.4: OVMF matches these names literally. */
-      g_autofree char *path = g_strdup_printf ("/pci@i0cf8/pci8086,2922@1f,2/drive@%u/disk@0", drive->port);
+      g_autofree char *path = drive->host->parallel ? vmm_piix_ide_dup_boot_path (drive)
+                                                    : g_strdup_printf ("/pci@i0cf8/pci8086,2922@1f,2/drive@%u/disk@0", drive->port);
 
       vmm_fw_cfg_add_boot_path (fw_cfg, (int) boot_index, path);
     }
@@ -53,7 +63,7 @@ void
 vmm_sata_drive_detach (VmmSataDrive *drive)
 {
   if (drive->host != NULL)
-    vmm_ahci_detach (drive->host->controller, drive);
+    drive->host->ops->detach (drive);
   vmm_sata_drive_close_retired (drive);
   g_clear_pointer (&drive->retired, g_ptr_array_unref);
   g_clear_pointer (&drive->block, vmm_block_close);

@@ -101,6 +101,8 @@ typedef struct {
   gsize (*map) (VmmSataTask *task, gsize max_bytes, gsize granule, struct iovec *iov, guint max_iov, guint *ret_n);
   /* The drive is done with the task, whatever became of it. Controller's lock held. */
   void (*complete) (VmmSataTask *task);
+  /* Aborts the drive's tasks, waits for them and forgets it. Control thread, vCPUs gone, no lock held. */
+  void (*detach) (VmmSataDrive *drive);
 } VmmSataHostOps;
 
 /* Embedded in a controller. */
@@ -108,6 +110,7 @@ struct _VmmSataHost {
   const VmmSataHostOps *ops;
   VmmDevice *controller;
   gboolean quiesced; /* nothing is submitted */
+  gboolean parallel; /* IDE: drives say nothing of SATA */
 };
 
 typedef enum {
