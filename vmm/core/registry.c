@@ -38,6 +38,7 @@ extern const VmmDeviceClass vmm_virtio_gpu_class;
 extern const VmmDeviceClass vmm_virtio_keyboard_class;
 extern const VmmDeviceClass vmm_virtio_mouse_class;
 extern const VmmDeviceClass vmm_virtio_multitouch_class;
+extern const VmmDeviceClass vmm_virtio_net_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
 extern const VmmDeviceClass vmm_xhci_class;
 extern const VmmDeviceClass vmm_virtio_tablet_class;
@@ -91,6 +92,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_virtio_keyboard_class,
   &vmm_virtio_mouse_class,
   &vmm_virtio_multitouch_class,
+  &vmm_virtio_net_class,
   &vmm_virtio_rng_class,
   &vmm_virtio_tablet_class,
   &vmm_virtio_vga_class,
