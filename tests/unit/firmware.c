@@ -147,6 +147,89 @@ test_descriptor_wins (void)
 }
 
 static void
+write_sized (const char *dir, const char *name, gsize size)
+{
+  g_autofree char *path = g_build_filename (dir, name, NULL);
+  g_autofree char *content = g_malloc0 (size);
+
+  g_assert_true (g_file_set_contents (path, content, (gssize) size, NULL));
+}
+
+static void
+write_uefi (const char *dir, const char *name, const char *code, const char *vars, const char *features)
+{
+  g_autofree char *text = g_strdup_printf ("{\"interface-types\":[\"uefi\"],\"mapping\":{\"device\":\"flash\","
+                                           "\"executable\":{\"filename\":\"%s/%s\",\"format\":\"raw\"},"
+                                           "\"nvram-template\":{\"filename\":\"%s/%s\",\"format\":\"raw\"}},"
+                                           "\"targets\":[{\"architecture\":\"x86_64\",\"machines\":[\"pc-q35-*\"]}],"
+                                           "\"features\":[%s]}",
+                                           dir, code, dir, vars, features);
+
+  write_file (dir, name, text);
+}
+
+/* The build that needs no SMM, without Secure Boot, with 4 MiB; where a machine has variables already, the layout that reads them. */
+static void
+test_uefi (void)
+{
+  if (g_test_subprocess ())
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (VmmFirmwareUefi) any = vmm_firmware_find_uefi (0, &error);
+      g_autoptr (VmmFirmwareUefi) small = vmm_firmware_find_uefi (0x20000, &error);
+      g_autoptr (VmmFirmwareUefi) beside = NULL;
+      g_autofree char *other = NULL;
+
+      g_assert_no_error (error);
+      g_assert_true (g_str_has_suffix (any->code, "/good.fd"));
+      g_assert_true (g_str_has_suffix (any->vars_template, "/vars4.fd"));
+      g_assert_true (g_str_has_suffix (small->code, "/small.fd"));
+      g_assert_null (vmm_firmware_find_uefi (0x1000, &error));
+      g_assert_error (error, VMM_ERROR, VMM_ERROR_NOT_FOUND);
+      g_clear_error (&error);
+      /* A build that somebody chose: paired by its descriptor, or by its name. */
+      g_free (any->vars_template);
+      any->vars_template = g_path_get_dirname (any->code);
+      other = g_build_filename (any->vars_template, "MY_CODE.fd", NULL);
+      beside = vmm_firmware_find_uefi_for (other, &error);
+      g_assert_no_error (error);
+      g_assert_true (g_str_has_suffix (beside->vars_template, "/MY_VARS.fd"));
+      vmm_firmware_uefi_free (g_steal_pointer (&beside));
+      beside = vmm_firmware_find_uefi_for (small->code, &error);
+      g_assert_no_error (error);
+      g_assert_true (g_str_has_suffix (beside->vars_template, "/vars2.fd"));
+      g_assert_null (vmm_firmware_find_uefi_for ("/nonexistent/lonely.fd", &error));
+      g_assert_error (error, VMM_ERROR, VMM_ERROR_NOT_FOUND);
+      return;
+    }
+  {
+    g_autofree char *dir = g_dir_make_tmp ("lodge-test-XXXXXX", NULL);
+    g_auto (GStrv) env = g_get_environ ();
+
+    write_sized (dir, "secure.fd", 4096);
+    write_sized (dir, "small.fd", 4096);
+    write_sized (dir, "good.fd", 4096);
+    write_sized (dir, "MY_CODE.fd", 4096);
+    write_sized (dir, "MY_VARS.fd", 4096);
+    write_sized (dir, "vars4.fd", 0x84000);
+    write_sized (dir, "vars2.fd", 0x20000);
+    write_uefi (dir, "qemu/firmware/10-smm.json", "secure.fd", "vars4.fd", "\"secure-boot\",\"requires-smm\"");
+    write_uefi (dir, "qemu/firmware/20-secure.json", "secure.fd", "vars4.fd", "\"secure-boot\"");
+    write_uefi (dir, "qemu/firmware/30-small.json", "small.fd", "vars2.fd", "");
+    write_uefi (dir, "qemu/firmware/40-good.json", "good.fd", "vars4.fd", "\"acpi-s3\"");
+    write_uefi (dir, "qemu/firmware/50-same.json", "small.fd", "vars4.fd", "");
+    env = g_environ_setenv (env, "XDG_CONFIG_HOME", dir, TRUE);
+    env = g_environ_unsetenv (env, "LODGE_FIRMWARE_PATH");
+    g_test_trap_subprocess_with_envp (NULL, (const char *const *) env, 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_passed ();
+    remove_files (dir, (const char *const[]) { "qemu/firmware/10-smm.json", "qemu/firmware/20-secure.json",
+                                               "qemu/firmware/30-small.json", "qemu/firmware/40-good.json",
+                                               "qemu/firmware/50-same.json", "qemu/firmware", "qemu", "secure.fd", "small.fd",
+                                               "good.fd", "MY_CODE.fd", "MY_VARS.fd", "vars4.fd", "vars2.fd", ".", NULL });
+  }
+}
+
+static void
 test_environment_wins (void)
 {
   if (g_test_subprocess ())
@@ -184,5 +267,6 @@ main (int argc, char **argv)
   g_test_add_func ("/firmware/json/refuses-what-is-none", test_json_refused);
   g_test_add_func ("/firmware/find/descriptor-for-q35", test_descriptor_wins);
   g_test_add_func ("/firmware/find/environment-first", test_environment_wins);
+  g_test_add_func ("/firmware/find/uefi-that-suits-best", test_uefi);
   return g_test_run ();
 }

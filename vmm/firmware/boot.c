@@ -14,6 +14,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What UEFI firmware asks fw_cfg for. */
+#define BOOT_KEY_KERNEL_SIZE 0x08
+#define BOOT_KEY_INITRD_SIZE 0x0b
+#define BOOT_KEY_KERNEL 0x11
+#define BOOT_KEY_INITRD 0x12
+#define BOOT_KEY_CMDLINE_SIZE 0x14
+#define BOOT_KEY_CMDLINE 0x15
+#define BOOT_KEY_SETUP_SIZE 0x17
+#define BOOT_KEY_SETUP 0x18
+
+#define BOOT_SECTOR 512
+#define BOOT_SETUP_SECTORS 0x1f1 /* Linux, Documentation/arch/x86/boot.rst */
+#define BOOT_PE_OFFSET 0x3c      /* PE format §2.1 */
+
 #define BOOT_ROM_NAME "genroms/lodge-boot.rom"
 #define BOOT_MAX_KERNEL (512u << 20)
 /* At the end of low memory the firmware keeps its tables (SeaBIOS: 256 KiB); the ROM checks again against the real map. */
@@ -179,6 +193,78 @@ boot_publish (VmmFwCfg *fw_cfg, const VmmBootPlan *plan, const GArray *files, GE
   return TRUE;
 }
 
+/* Linux' EFI stub: a PE image that is a bzImage too. Returns: the length of the set-up part, or 0. */
+static gsize
+boot_find_efi_setup (const guint8 *kernel, gsize len)
+{
+  guint32 pe;
+  gsize sectors;
+
+  if (len < 0x260 || memcmp (kernel, "MZ", 2) != 0 || memcmp (kernel + 0x202, "HdrS", 4) != 0)
+    return 0;
+  memcpy (&pe, kernel + BOOT_PE_OFFSET, sizeof pe);
+  pe = GUINT32_FROM_LE (pe);
+  if (pe > len - 4 || memcmp (kernel + pe, "PE\0\0", 4) != 0)
+    return 0;
+  sectors = kernel[BOOT_SETUP_SECTORS] != 0 ? kernel[BOOT_SETUP_SECTORS] : 4;
+  return (sectors + 1) * BOOT_SECTOR < len ? (sectors + 1) * BOOT_SECTOR : 0;
+}
+
+/* @data: (transfer full) */
+static void
+boot_set_blob (VmmFwCfg *fw_cfg, guint16 size_key, guint16 data_key, GBytes *data)
+{
+  vmm_fw_cfg_set_u32 (fw_cfg, size_key, (guint32) g_bytes_get_size (data));
+  vmm_fw_cfg_set_item_bytes (fw_cfg, data_key, data);
+  g_bytes_unref (data);
+}
+
+/* The firmware puts the two parts of the kernel together again and starts it as a program, the initrd beside it. */
+static gboolean
+boot_install_uefi (VmmMachine *machine, GError **error)
+{
+  g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (BootFile));
+  g_autoptr (GBytes) kernel = NULL;
+  const char *append = vmm_config_get_kernel (machine->config, "append"),
+             *modules = vmm_config_get_kernel (machine->config, "modules");
+  guint8 *data;
+  gsize len, setup_len;
+
+  g_array_set_clear_func (files, boot_file_clear);
+  if (modules != NULL && *modules != '\0')
+    {
+      g_set_error_literal (error, VMM_ERROR, VMM_ERROR_INVALID_CONFIG,
+                           "[kernel] modules: multiboot kernels start only with firmware=bios");
+      return FALSE;
+    }
+  if (!boot_open_all (files, machine->config, error)
+      || (data = boot_read (&g_array_index (files, BootFile, 0), &len, error)) == NULL)
+    return FALSE;
+  kernel = g_bytes_new_take (data, len);
+  setup_len = boot_find_efi_setup (data, len);
+  if (setup_len == 0)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                   "%s: UEFI firmware starts only Linux kernels that are EFI programs; others start with firmware=bios",
+                   g_array_index (files, BootFile, 0).path);
+      return FALSE;
+    }
+  boot_set_blob (machine->fw_cfg, BOOT_KEY_SETUP_SIZE, BOOT_KEY_SETUP, g_bytes_new_from_bytes (kernel, 0, setup_len));
+  boot_set_blob (machine->fw_cfg, BOOT_KEY_KERNEL_SIZE, BOOT_KEY_KERNEL,
+                 g_bytes_new_from_bytes (kernel, setup_len, len - setup_len));
+  if (files->len > 1)
+    {
+      data = boot_read (&g_array_index (files, BootFile, 1), &len, error);
+      if (data == NULL)
+        return FALSE;
+      boot_set_blob (machine->fw_cfg, BOOT_KEY_INITRD_SIZE, BOOT_KEY_INITRD, g_bytes_new_take (data, len));
+    }
+  if (append == NULL)
+    append = "";
+  boot_set_blob (machine->fw_cfg, BOOT_KEY_CMDLINE_SIZE, BOOT_KEY_CMDLINE, g_bytes_new (append, strlen (append) + 1));
+  return TRUE;
+}
+
 gboolean
 vmm_boot_install (VmmMachine *machine, GError **error)
 {
@@ -195,6 +281,8 @@ vmm_boot_install (VmmMachine *machine, GError **error)
   if (machine->config == NULL || !vmm_config_has_kernel (machine->config))
     return TRUE;
   g_assert (machine->fw_cfg != NULL);
+  if (g_str_equal (vmm_config_get_machine (machine->config, "firmware"), "uefi"))
+    return boot_install_uefi (machine, error);
   g_array_set_clear_func (files, boot_file_clear);
   if (!boot_open_all (files, machine->config, error))
     return FALSE;
