@@ -198,6 +198,11 @@ test_uefi (void)
       beside = vmm_firmware_find_uefi_for (small->code, &error);
       g_assert_no_error (error);
       g_assert_true (g_str_has_suffix (beside->vars_template, "/vars2.fd"));
+      g_free (other);
+      other = g_build_filename (any->vars_template, "smm.fd", NULL);
+      g_assert_null (vmm_firmware_find_uefi_for (other, &error));
+      g_assert_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED);
+      g_clear_error (&error);
       g_assert_null (vmm_firmware_find_uefi_for ("/nonexistent/lonely.fd", &error));
       g_assert_error (error, VMM_ERROR, VMM_ERROR_NOT_FOUND);
       return;
@@ -207,13 +212,14 @@ test_uefi (void)
     g_auto (GStrv) env = g_get_environ ();
 
     write_sized (dir, "secure.fd", 4096);
+    write_sized (dir, "smm.fd", 4096);
     write_sized (dir, "small.fd", 4096);
     write_sized (dir, "good.fd", 4096);
     write_sized (dir, "MY_CODE.fd", 4096);
     write_sized (dir, "MY_VARS.fd", 4096);
     write_sized (dir, "vars4.fd", 0x84000);
     write_sized (dir, "vars2.fd", 0x20000);
-    write_uefi (dir, "qemu/firmware/10-smm.json", "secure.fd", "vars4.fd", "\"secure-boot\",\"requires-smm\"");
+    write_uefi (dir, "qemu/firmware/10-smm.json", "smm.fd", "vars4.fd", "\"secure-boot\",\"requires-smm\"");
     write_uefi (dir, "qemu/firmware/20-secure.json", "secure.fd", "vars4.fd", "\"secure-boot\"");
     write_uefi (dir, "qemu/firmware/30-small.json", "small.fd", "vars2.fd", "");
     write_uefi (dir, "qemu/firmware/40-good.json", "good.fd", "vars4.fd", "\"acpi-s3\"");
@@ -222,10 +228,10 @@ test_uefi (void)
     env = g_environ_unsetenv (env, "LODGE_FIRMWARE_PATH");
     g_test_trap_subprocess_with_envp (NULL, (const char *const *) env, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed ();
-    remove_files (dir, (const char *const[]) { "qemu/firmware/10-smm.json", "qemu/firmware/20-secure.json",
-                                               "qemu/firmware/30-small.json", "qemu/firmware/40-good.json",
-                                               "qemu/firmware/50-same.json", "qemu/firmware", "qemu", "secure.fd", "small.fd",
-                                               "good.fd", "MY_CODE.fd", "MY_VARS.fd", "vars4.fd", "vars2.fd", ".", NULL });
+    remove_files (dir, (const char *const[]) {
+                           "qemu/firmware/10-smm.json", "qemu/firmware/20-secure.json", "qemu/firmware/30-small.json",
+                           "qemu/firmware/40-good.json", "qemu/firmware/50-same.json", "qemu/firmware", "qemu", "secure.fd",
+                           "smm.fd", "small.fd", "good.fd", "MY_CODE.fd", "MY_VARS.fd", "vars4.fd", "vars2.fd", ".", NULL });
   }
 }
 

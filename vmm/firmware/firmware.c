@@ -347,8 +347,13 @@ vmm_firmware_find_uefi_for (const char *code, GError **error)
     {
       g_autoptr (VmmFirmwareUefi) uefi = fwf_get_uefi (descriptors->pdata[i]);
 
-      if (uefi != NULL && g_str_equal (uefi->code, code))
+      if (uefi == NULL || !g_str_equal (uefi->code, code))
+        continue;
+      if (!vmm_json_has_string (vmm_json_get_member (descriptors->pdata[i], "features"), "requires-smm"))
         return g_steal_pointer (&uefi);
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                   "%s: this build (for Secure Boot) needs system management mode, which the engine does not have", code);
+      return NULL;
     }
   g_string_replace (vars_name, "CODE", "VARS", 1);
   g_string_replace (vars_name, "code", "vars", 1);

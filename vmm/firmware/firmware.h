@@ -47,7 +47,7 @@ VmmFirmwareUefi *vmm_firmware_find_uefi (guint64 vars_size, GError **error);
 /**
  * vmm_firmware_find_uefi_for:
  * @code: an image of UEFI code that somebody chose
- * Its template of variables: what a descriptor or a known place pairs with it, or a file beside it that is named alike.
- * Errors: VMM_ERROR_NOT_FOUND.
+ * Its template of variables: what a descriptor pairs with it, or a file beside it that is named alike.
+ * Errors: VMM_ERROR_NOT_FOUND (no template); _UNSUPPORTED (a build that only starts with system management mode).
  */
 VmmFirmwareUefi *vmm_firmware_find_uefi_for (const char *code, GError **error);
