@@ -23,6 +23,7 @@ struct _LodgeWizardReview {
   AdwActionRow *memory_row;
   AdwActionRow *cpus_row;
   AdwActionRow *disk_row;
+  AdwActionRow *firmware_row;
   AdwSwitchRow *start_row;
 
   LodgeMachineSpec *spec;
@@ -67,6 +68,10 @@ lwrev_update (LodgeWizardReview *self)
                                                                                           : _ ("A copy of the image"));
   else
     adw_action_row_set_subtitle (self->disk_row, disk != NULL ? disk : _ ("None"));
+  if (g_str_equal (lodge_machine_spec_get_firmware (spec), "uefi"))
+    adw_action_row_set_subtitle (self->firmware_row, lodge_machine_spec_get_tpm (spec) ? _ ("UEFI, with a TPM") : _ ("UEFI"));
+  else
+    adw_action_row_set_subtitle (self->firmware_row, lodge_machine_spec_get_tpm (spec) ? _ ("BIOS, with a TPM") : _ ("BIOS"));
 }
 
 static void
@@ -165,6 +170,7 @@ lodge_wizard_review_class_init (LodgeWizardReviewClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardReview, memory_row);
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardReview, cpus_row);
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardReview, disk_row);
+  gtk_widget_class_bind_template_child (widget_class, LodgeWizardReview, firmware_row);
   gtk_widget_class_bind_template_child (widget_class, LodgeWizardReview, start_row);
   gtk_widget_class_bind_template_callback (widget_class, on_create_clicked_cb);
   gtk_widget_class_bind_template_callback (widget_class, on_name_changed_cb);
