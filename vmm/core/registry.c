@@ -40,9 +40,10 @@ extern const VmmDeviceClass vmm_virtio_mouse_class;
 extern const VmmDeviceClass vmm_virtio_multitouch_class;
 extern const VmmDeviceClass vmm_virtio_net_class;
 extern const VmmDeviceClass vmm_virtio_rng_class;
-extern const VmmDeviceClass vmm_xhci_class;
+extern const VmmDeviceClass vmm_virtio_snd_class;
 extern const VmmDeviceClass vmm_virtio_tablet_class;
 extern const VmmDeviceClass vmm_virtio_vga_class;
+extern const VmmDeviceClass vmm_xhci_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
   /* audio/ */
@@ -94,6 +95,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_virtio_multitouch_class,
   &vmm_virtio_net_class,
   &vmm_virtio_rng_class,
+  &vmm_virtio_snd_class,
   &vmm_virtio_tablet_class,
   &vmm_virtio_vga_class,
   NULL,
