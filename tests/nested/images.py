@@ -92,6 +92,17 @@ def kernel_and_shell(directory):
     return kernel, target
 
 
+def sound_shell(directory):
+    """An initial RAM disk as above for machines with a sound card, with a program that plays and records."""
+    if shutil.which("cc") is None:
+        raise Skip("no C compiler")
+    tone = os.path.join(directory, "tone")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tone.c")
+    subprocess.run(["cc", "-std=gnu17", "-O1", "-static", "-o", tone, source], check=True)
+    initrd(os.path.join(directory, "sound-initrd"), SHELL_INIT, ["snd-hda-intel", "snd-hda-codec-generic"],
+           {"bin/tone": tone})
+
+
 def debian_root(cache):
     """A tar of a Debian 13 root file system, made by mmdebstrap."""
     target = os.path.join(cache, "debian-13-root.tar")

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks that run inside the nested bench, one a call: inside.py LODGE CHECK. Drives machines by the command line as a person would."""
+import array
 import json
 import os
 import re
 import selectors
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import zlib
 LODGE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "lodge"
 DATA = "/tmp/data"
 os.environ.update(XDG_DATA_HOME=DATA, XDG_RUNTIME_DIR="/run/user/0", XDG_CONFIG_HOME="/tmp/config", XDG_CACHE_HOME="/tmp/cache")
+SOUND_CARDS = ["hda"]
 GRUB_ISO = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 
 
@@ -255,6 +258,44 @@ def check_full_disk_pauses_and_goes_on():
         assert machine.state() == "running"
         lodge("stop", "full", "--force", "--wait")
     run("qemu-img", "check", "/tmp/small/disk.qcow2")
+
+
+def wav_samples(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    assert data[:4] == b"RIFF" and data[8:16] == b"WAVEfmt " and data[36:40] == b"data", data[:44]
+    assert struct.unpack("<HHIIHH", data[20:36]) == (1, 2, 48000, 192000, 4, 16), data[:44]
+    samples = array.array("h")
+    samples.frombytes(data[44:44 + struct.unpack("<I", data[40:44])[0]])
+    return samples
+
+
+def check_sound():
+    """Linux' drivers play a tone that the WAV file holds, sample for sample, in the time that it takes; and record what a WAV file holds."""
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()
+    with open("/tmp/heard.wav", "wb") as f:  # a ramp: up to the left, down to the right
+        ramp = array.array("h", (v for i in range(48000) for v in ((i + 32768) % 65536 - 32768, (32768 - i) % 65536 - 32768)))
+        f.write(b"RIFF" + struct.pack("<I", 36 + 192000) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 48000, 192000, 4, 16) + b"data" +
+                struct.pack("<I", 192000) + ramp.tobytes())
+    tone = array.array("h", (v for i in range(72000) for v in (i % 480 * 60, -(i % 240 * 70))))
+    for kind in SOUND_CARDS:
+        with Machine("sound-" + kind, "--kernel", kernel, "--initrd", "/share/sound-initrd", "--append",
+                     "console=tty0 console=ttyS0 quiet mitigations=off audit=0", "--memory", "384", "--cpus", "2", "--disk", "0", "--set",
+                     f"sound0.class={kind}", "--set", "sound0.backend=wav", "--set", "sound0.file=/tmp/played.wav", "--set",
+                     "sound0.input-file=/tmp/heard.wav") as machine:
+            machine.wait_serial("SHELL-READY", 180)
+            with machine.console() as console:
+                console.send("export PS1=; stty -echo")
+                console.shell("true")
+                console.shell("for i in $(seq 100); do [ -c /dev/snd/pcmC0D0p ] && break; sleep 0.2; done; cat /proc/asound/cards")
+                print(console.shell("tone play", 120))
+                print(console.shell("tone record", 120))
+                bad = console.shell("! dmesg | grep -iE 'BUG:|Oops|Call Trace|snd.*(error|timeout|fail)|hda.*(error|timeout|fail|switching)'")
+                assert "] " not in bad, bad
+        played = wav_samples("/tmp/played.wav")
+        assert played[:len(tone)] == tone, (kind, len(played), list(played[:16]))
+        print(f"{kind}: {len(played) // 2} frames in the file")
 
 
 def make_disc(path, text):

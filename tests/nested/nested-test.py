@@ -15,7 +15,7 @@ from bench import Bench, Skip  # noqa: E402
 CHECKS = [("grub_menu_and_keys", 600), ("kernel_one_processor", 300), ("kernel_four_processors", 420), ("full_disk_pauses_and_goes_on", 240),
           ("sata_drives", 900)]
 # Many minutes each: with LODGE_LONG=1, or by name.
-LONG_CHECKS = [("debian_disk", 1100), ("same_content_as_qemu", 700), ("virtio_gpu", 600), ("window", 1200), ("nvme_drive", 700), ("ide_drives", 700)]
+LONG_CHECKS = [("debian_disk", 1100), ("same_content_as_qemu", 700), ("sound", 600), ("virtio_gpu", 600), ("window", 1200), ("nvme_drive", 700), ("ide_drives", 700)]
 
 
 def main():
@@ -29,6 +29,8 @@ def main():
         bench = Bench(keep=cache)
         if {"debian_disk", "same_content_as_qemu"} & {name for name, _timeout in chosen}:
             images.debian_disk(bench.path("debian.raw"), cache)
+        if "sound" in {name for name, _timeout in chosen}:
+            images.sound_shell(bench.share)
         kernel, _ = images.kernel_and_shell(bench.share)
     except Skip as reason:
         for number, (name, _timeout) in enumerate(chosen, 1):
