@@ -100,6 +100,7 @@ int lodge_cli_device_list (LodgeCliCall *call);
 int lodge_cli_device_add (LodgeCliCall *call);
 int lodge_cli_device_remove (LodgeCliCall *call);
 void lodge_cli_device_more_help (void);
+int lodge_cli_net_forward (LodgeCliCall *call);
 int lodge_cli_insert (LodgeCliCall *call);
 int lodge_cli_eject (LodgeCliCall *call);
 int lodge_cli_screenshot (LodgeCliCall *call);

@@ -49,6 +49,11 @@ static const LodgeCliOption lcli_add_options[] = {
   { NULL },
 };
 
+static const LodgeCliOption lcli_forward_options[] = {
+  { "device", "ID", FALSE, N_ ("The network device; the first one if not given") },
+  { NULL },
+};
+
 static const LodgeCliOption lcli_medium_options[] = {
   { "device", "ID", FALSE, N_ ("The drive; the first one if not given") },
   { "force", NULL, FALSE, N_ ("Also if the guest has locked the drive") },
@@ -90,6 +95,10 @@ static const LodgeCliCommand lcli_commands[] = {
     lodge_cli_device_more_help },
   { "device remove", "NAME ID", 2, 2, N_ ("Remove a device from a machine; its files stay"), NULL, NULL, TRUE,
     lodge_cli_device_remove },
+  { "net forward", "NAME add|remove|list [FORWARD]", 2, 3, N_ ("Lead ports of this computer into a machine, also while it runs"),
+    N_ ("A forward is tcp:PORT-PORT or udp:PORT-PORT, this computer's port first, like tcp:2222-22; addresses may stand before the\n"
+        "ports: tcp:127.0.0.1:2222-10.0.2.15:22. To remove one, this computer's side is enough: tcp:2222."),
+    lcli_forward_options, TRUE, lodge_cli_net_forward },
   { "delete", "NAME", 1, 1, N_ ("Move a machine to the trash"), NULL, NULL, TRUE, lodge_cli_delete },
   { "insert", "NAME ISO", 2, 2, N_ ("Put a disc into a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_insert },
   { "eject", "NAME", 1, 1, N_ ("Take the disc out of a machine's drive"), NULL, lcli_medium_options, TRUE, lodge_cli_eject },

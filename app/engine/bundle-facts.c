@@ -4,6 +4,7 @@
 #include <vmm.h>
 
 #include "engine/bundle.h"
+#include "engine/device-catalog.h"
 
 #define LFACTS_WINDOW "window"
 
@@ -77,9 +78,10 @@ lfacts_list_disks (GTask *task, gpointer source, gpointer data, GCancellable *ca
       g_autofree char *image = lodge_bundle_dup_value (bundle, groups[i], "image");
       g_autoptr (VmmImageInfo) info = NULL;
       g_autoptr (GError) probe_error = NULL;
+      const LodgeDeviceInfo *class_info = class_name != NULL ? lodge_device_catalog_find (class_name) : NULL;
       LodgeDiskFacts *facts;
 
-      if (g_strcmp0 (class_name, "sata-disk") != 0 || image == NULL)
+      if (class_info == NULL || !lodge_device_info_takes_new_disk (class_info) || image == NULL)
         continue;
       facts = g_new0 (LodgeDiskFacts, 1);
       facts->device_id = g_strdup (groups[i]);

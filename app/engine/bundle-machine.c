@@ -103,7 +103,7 @@ lodge_bundle_machine_take_bundle (LodgeBundleMachine *self, LodgeBundle *bundle,
   _lodge_machine_set_cpus (machine, lodge_bundle_get_cpus (bundle));
   {
     g_autofree char *settings = lodge_bundle_dup_text (bundle);
-    g_autofree char *drive = lodge_bundle_find_device (bundle, "sata-cd");
+    g_autofree char *drive = lodge_bundle_find_drive (bundle);
     g_autofree char *serial = lodge_bundle_find_device (bundle, "serial");
     g_autofree char *medium = drive != NULL ? lodge_bundle_dup_medium (bundle, drive) : NULL;
 
@@ -535,7 +535,6 @@ lbmc_medium_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
   LbmcMedium *medium = data;
   g_autoptr (LodgeBundle) bundle = NULL;
   g_autofree char *device = NULL;
-  g_autofree char *class_name = NULL;
   g_autofd int lock_fd = -1;
   GError *error = NULL;
 
@@ -558,9 +557,8 @@ lbmc_medium_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
       g_task_return_error (task, error);
       return;
     }
-  device = medium->device_id != NULL ? g_strdup (medium->device_id) : lodge_bundle_find_device (bundle, "sata-cd");
-  class_name = device != NULL ? lodge_bundle_dup_value (bundle, device, "class") : NULL;
-  if (g_strcmp0 (class_name, "sata-cd") != 0)
+  device = medium->device_id != NULL ? g_strdup (medium->device_id) : lodge_bundle_find_drive (bundle);
+  if (device == NULL || !lodge_bundle_has_drive (bundle, device))
     {
       g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND, _ ("“%s” has no CD drive “%s”."),
                                lodge_bundle_get_name (bundle), device != NULL ? device : "cdrom0");

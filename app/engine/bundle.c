@@ -2,6 +2,8 @@
 /* A machine on disk: a directory with machine.conf, images and logs. */
 #include "engine/bundle.h"
 
+#include "engine/device-catalog.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -102,11 +104,13 @@ lodge_bundle_check_file (const char *path, GError **error)
 static const VmmSetting *
 lbun_settings_of (const char *group, const char *class_name)
 {
+  static const VmmSetting none[] = { { NULL } };
+
   if (class_name == NULL)
     return g_str_equal (group, "machine") ? vmm_machine_settings () : g_str_equal (group, "kernel") ? vmm_kernel_settings () : NULL;
   for (const VmmClassInfo *info = vmm_class_list (); info->name != NULL; info++)
     if (info->user_creatable && g_str_equal (info->name, class_name))
-      return info->settings;
+      return info->settings != NULL ? info->settings : none;
   return NULL;
 }
 
@@ -529,19 +533,42 @@ lodge_bundle_find_device (LodgeBundle *self, const char *class_name)
   return NULL;
 }
 
+static char *
+lbun_find_kind (LodgeBundle *self, gboolean (*is_kind) (const LodgeDeviceInfo *info), const char *only)
+{
+  g_auto (GStrv) groups = lodge_bundle_dup_groups (self);
+
+  for (gsize i = 0; groups[i] != NULL; i++)
+    {
+      g_autofree char *value = lodge_bundle_dup_value (self, groups[i], "class");
+      const LodgeDeviceInfo *info = value != NULL ? lodge_device_catalog_find (value) : NULL;
+
+      if (info != NULL && is_kind (info) && (only == NULL || g_str_equal (groups[i], only)))
+        return g_strdup (groups[i]);
+    }
+  return NULL;
+}
+
+char *
+lodge_bundle_find_drive (LodgeBundle *self)
+{
+  return lbun_find_kind (self, lodge_device_info_is_drive, NULL);
+}
+
+gboolean
+lodge_bundle_has_drive (LodgeBundle *self, const char *device)
+{
+  g_autofree char *found = lbun_find_kind (self, lodge_device_info_is_drive, device);
+
+  return found != NULL;
+}
+
 gboolean
 lodge_bundle_has_screen (LodgeBundle *self)
 {
-  static const char *const classes[] = { "vga", "virtio-gpu", "virtio-vga" };
+  g_autofree char *found = lbun_find_kind (self, lodge_device_info_is_screen, NULL);
 
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    {
-      g_autofree char *id = lodge_bundle_find_device (self, classes[i]);
-
-      if (id != NULL)
-        return TRUE;
-    }
-  return FALSE;
+  return found != NULL;
 }
 
 char *

@@ -102,6 +102,10 @@ char *lodge_bundle_find_device (LodgeBundle *self, const char *class_name);
 
 /** lodge_bundle_has_screen: Returns: %TRUE if the machine has a graphics adapter, of whatever class. */
 gboolean lodge_bundle_has_screen (LodgeBundle *self);
+/** lodge_bundle_find_drive: Returns: (transfer full) (nullable): the name of the first drive whose medium can be changed. */
+char *lodge_bundle_find_drive (LodgeBundle *self);
+/** lodge_bundle_has_drive: Returns: %TRUE if @device is such a drive. */
+gboolean lodge_bundle_has_drive (LodgeBundle *self, const char *device);
 
 /** lodge_bundle_dup_medium: Returns: (transfer full) (nullable): absolute path of what is in drive @device. */
 char *lodge_bundle_dup_medium (LodgeBundle *self, const char *device);

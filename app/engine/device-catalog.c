@@ -132,6 +132,26 @@ lodge_device_info_takes_new_disk (const LodgeDeviceInfo *info)
          && format->type == LODGE_SETTING_CHOICE && g_strv_contains (format->choices, "qcow2");
 }
 
+gboolean
+lodge_device_info_is_drive (const LodgeDeviceInfo *info)
+{
+  const LodgeSettingInfo *image = lodge_device_info_find (info, "image");
+
+  return image != NULL && image->type == LODGE_SETTING_FILE && image->live && !image->required;
+}
+
+gboolean
+lodge_device_info_is_screen (const LodgeDeviceInfo *info)
+{
+  return lodge_device_info_find (info, "width") != NULL && lodge_device_info_find (info, "height") != NULL;
+}
+
+gboolean
+lodge_device_info_is_network (const LodgeDeviceInfo *info)
+{
+  return lodge_device_info_find (info, "mac") != NULL && lodge_device_info_find (info, "link") != NULL;
+}
+
 char *
 lodge_setting_info_dup_values (const LodgeSettingInfo *setting)
 {

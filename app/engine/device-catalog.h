@@ -62,6 +62,13 @@ const LodgeSettingInfo *lodge_device_info_find (const LodgeDeviceInfo *info, con
  */
 gboolean lodge_device_info_takes_new_disk (const LodgeDeviceInfo *info);
 
+/** lodge_device_info_is_drive: Returns: %TRUE if it has a medium that can be changed while the machine runs. */
+gboolean lodge_device_info_is_drive (const LodgeDeviceInfo *info);
+/** lodge_device_info_is_screen: Returns: %TRUE if the machine draws on it. */
+gboolean lodge_device_info_is_screen (const LodgeDeviceInfo *info);
+/** lodge_device_info_is_network: Returns: %TRUE if it has a network cable. */
+gboolean lodge_device_info_is_network (const LodgeDeviceInfo *info);
+
 /**
  * lodge_setting_info_dup_values:
  * Returns: (transfer full): what the setting takes, for a help text: "1…64", "true|false", "FILE" …

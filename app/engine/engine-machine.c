@@ -10,6 +10,7 @@
 
 #include "engine/device-catalog.h"
 #include "engine/engine-console.h"
+#include "engine/net-forwards.h"
 #include "engine/surface-picture.h"
 #include "model/keys.h"
 #include "model/machine-private.h"
@@ -68,7 +69,7 @@ static void
 leng_take_bundle (LodgeEngineMachine *self, LodgeBundle *bundle)
 {
   LodgeMachine *machine = LODGE_MACHINE (self);
-  g_autofree char *drive = lodge_bundle_find_device (bundle, "sata-cd");
+  g_autofree char *drive = lodge_bundle_find_drive (bundle);
   g_autofree char *serial = lodge_bundle_find_device (bundle, "serial");
   g_autofree char *medium = drive != NULL ? lodge_bundle_dup_medium (bundle, drive) : NULL;
   g_autofree char *settings = lodge_bundle_dup_text (bundle);
@@ -307,8 +308,12 @@ leng_close (LodgeEngineMachine *self, LodgeReason reason)
 
 /* --- Media --------------------------------------------------------------------------------------------------------------------- */
 
+/* What the engine does while the machine runs. Media write themselves into machine.conf, the others are written by who asked. */
+typedef enum { LENG_LIVE_MEDIUM, LENG_LIVE_LINK, LENG_LIVE_ADD_FORWARD, LENG_LIVE_REMOVE_FORWARD } LengLive;
+
 typedef struct {
-  char *path, *device_id, *medium;
+  LengLive live;
+  char *path, *device_id, *medium; /* medium: or the link's "true" and "false", or a forward */
 } LengStore;
 
 static void
@@ -370,7 +375,7 @@ leng_on_medium_stored_cb (GObject *object, GAsyncResult *result, gpointer user_d
 static void
 leng_store_medium (LodgeEngineMachine *self, const char *device_id, const char *medium, GTask *verb)
 {
-  g_autofree char *first = lodge_bundle_find_device (self->bundle, "sata-cd");
+  g_autofree char *first = lodge_bundle_find_drive (self->bundle);
   GTask *task = g_task_new (self, NULL, leng_on_medium_stored_cb, verb != NULL ? g_object_ref (verb) : NULL);
   LengStore *store = g_new0 (LengStore, 1);
 
@@ -403,28 +408,32 @@ leng_handle_medium_done (LodgeEngineMachine *self, LengEvent *event)
 
   if (!g_ptr_array_remove (self->media, event->task))
     return; /* the machine went off meanwhile, and the verb with it */
-  if (event->error == NULL)
+  if (event->error == NULL && wish->live != LENG_LIVE_MEDIUM)
+    g_task_return_boolean (task, TRUE);
+  else if (event->error == NULL)
     leng_store_medium (self, wish->device_id, wish->medium, task);
   else if (g_error_matches (event->error, VMM_ERROR, VMM_ERROR_BUSY) && wish->medium == NULL)
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_BUSY, "%s\n%s",
                              _ ("The guest has locked the disc. Eject it in the guest, or force it out."), event->error->message);
   else
-    g_task_return_error (task,
-                         lodge_bundle_error_from_engine (g_steal_pointer (&event->error), _ ("The disc could not be changed.")));
+    g_task_return_error (task, lodge_bundle_error_from_engine (g_steal_pointer (&event->error),
+                                                               wish->live == LENG_LIVE_MEDIUM ? _ ("The disc could not be changed.")
+                                                               : wish->live == LENG_LIVE_LINK
+                                                                   ? _ ("The network cable could not be moved.")
+                                                                   : _ ("The port forward could not be changed.")));
 }
 
 static void
 leng_change_medium (LodgeMachine *machine, const char *device_id, const char *path, gboolean force, GTask *task)
 {
   LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (machine);
-  g_autofree char *device = device_id != NULL ? g_strdup (device_id) : lodge_bundle_find_device (self->bundle, "sata-cd");
-  g_autofree char *class_name = device != NULL ? lodge_bundle_dup_value (self->bundle, device, "class") : NULL;
+  g_autofree char *device = device_id != NULL ? g_strdup (device_id) : lodge_bundle_find_drive (self->bundle);
   LengStore *wish = g_new0 (LengStore, 1);
 
   wish->device_id = g_strdup (device);
   wish->medium = path != NULL ? g_canonicalize_filename (path, NULL) : NULL;
   g_task_set_task_data (task, wish, leng_store_free);
-  if (g_strcmp0 (class_name, "sata-cd") != 0)
+  if (device == NULL || !lodge_bundle_has_drive (self->bundle, device))
     g_task_return_new_error (task, LODGE_ERROR, LODGE_ERROR_NOT_FOUND,
                              device_id != NULL ? _ ("“%s” has no drive “%s”.") : _ ("“%s” has no CD drive."),
                              lodge_machine_get_name (machine), device_id);
@@ -445,8 +454,8 @@ leng_change_medium (LodgeMachine *machine, const char *device_id, const char *pa
 typedef struct {
   GTask *verb; /* (owned) */
   char *path;
-  GVariant *changes;
-  GPtrArray *media; /* LengStore: changes of medium that the engine carries out, done after the others, last one first */
+  GVariant *changes; /* what is written when the steps are done */
+  GQueue steps;      /* LengStore: what the engine does first, so that what it refuses is not written */
 } LengConfigure;
 
 static void
@@ -454,12 +463,10 @@ leng_configure_free (LengConfigure *wish)
 {
   g_object_unref (wish->verb);
   g_free (wish->path);
-  g_variant_unref (wish->changes);
-  g_ptr_array_unref (wish->media);
+  g_clear_pointer (&wish->changes, g_variant_unref);
+  g_queue_clear_full (&wish->steps, leng_store_free);
   g_free (wish);
 }
-
-static void leng_configure_next (LodgeEngineMachine *self, LengConfigure *wish);
 
 static void
 leng_configure_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -484,25 +491,27 @@ leng_on_configured_cb (GObject *object, GAsyncResult *result, gpointer user_data
   g_autofree char *settings = NULL;
 
   if (bundle == NULL)
+    g_task_return_error (wish->verb, error);
+  else
     {
-      g_task_return_error (wish->verb, error);
-      leng_configure_free (wish);
-      return;
+      settings = lodge_bundle_dup_text (bundle);
+      _lodge_machine_set_settings (LODGE_MACHINE (self), settings);
+      if (self->vm == NULL && !self->starting)
+        leng_take_bundle (self, g_steal_pointer (&bundle));
+      g_task_return_boolean (wish->verb, TRUE);
     }
-  settings = lodge_bundle_dup_text (bundle);
-  _lodge_machine_set_settings (LODGE_MACHINE (self), settings);
-  if (self->vm == NULL && !self->starting)
-    leng_take_bundle (self, g_steal_pointer (&bundle));
-  leng_configure_next (self, wish);
+  leng_configure_free (wish);
 }
 
+static void leng_configure_next (LodgeEngineMachine *self, LengConfigure *wish);
+
 static void
-leng_on_configured_medium_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+leng_on_step_done_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   LengConfigure *wish = user_data;
   GError *error = NULL;
 
-  if (lodge_machine_change_medium_finish (LODGE_MACHINE (object), result, &error))
+  if (g_task_propagate_boolean (G_TASK (result), &error))
     leng_configure_next (LODGE_ENGINE_MACHINE (object), wish);
   else
     {
@@ -512,20 +521,118 @@ leng_on_configured_medium_cb (GObject *object, GAsyncResult *result, gpointer us
 }
 
 static void
+leng_run_step (LodgeEngineMachine *self, LengStore *step, GTask *task)
+{
+  g_task_set_task_data (task, step, leng_store_free);
+  if (step->live == LENG_LIVE_MEDIUM)
+    {
+      g_autofree char *device_id = g_strdup (step->device_id);
+      g_autofree char *medium = g_strdup (step->medium);
+
+      leng_change_medium (LODGE_MACHINE (self), device_id, medium, FALSE, task);
+      return;
+    }
+  if (!leng_is_alive (self))
+    {
+      g_task_return_boolean (task, TRUE); /* it went off meanwhile: what is written holds at the next start */
+      return;
+    }
+  g_ptr_array_add (self->media, g_object_ref (task));
+  if (step->live == LENG_LIVE_LINK)
+    vmm_machine_net_set_link (self->vm, step->device_id, g_str_equal (step->medium, "true"), leng_on_vm_medium_done_cb, task);
+  else if (step->live == LENG_LIVE_ADD_FORWARD)
+    vmm_machine_net_add_forward (self->vm, step->device_id, step->medium, leng_on_vm_medium_done_cb, task);
+  else
+    vmm_machine_net_remove_forward (self->vm, step->device_id, step->medium, leng_on_vm_medium_done_cb, task);
+}
+
+static void
 leng_configure_next (LodgeEngineMachine *self, LengConfigure *wish)
 {
-  LengStore *medium;
+  LengStore *step = g_queue_pop_head (&wish->steps);
+  g_autoptr (GTask) task = NULL;
 
-  if (wish->media->len == 0)
+  if (step != NULL)
+    {
+      task = g_task_new (self, NULL, leng_on_step_done_cb, wish);
+      leng_run_step (self, step, task);
+      return;
+    }
+  if (g_variant_n_children (wish->changes) == 0)
     {
       g_task_return_boolean (wish->verb, TRUE);
       leng_configure_free (wish);
       return;
     }
-  medium = wish->media->pdata[wish->media->len - 1];
-  lodge_machine_change_medium_async (LODGE_MACHINE (self), medium->device_id, medium->medium, FALSE, NULL,
-                                     leng_on_configured_medium_cb, wish);
-  g_ptr_array_set_size (wish->media, (int) wish->media->len - 1);
+  task = g_task_new (self, NULL, leng_on_configured_cb, wish);
+  g_task_set_task_data (task, wish, NULL);
+  g_task_run_in_thread (task, leng_configure_thread);
+}
+
+static void
+leng_add_step (LengConfigure *wish, LengLive live, const char *device_id, char *value)
+{
+  LengStore *step = g_new0 (LengStore, 1);
+
+  step->live = live;
+  step->device_id = g_strdup (device_id);
+  step->medium = value;
+  g_queue_push_tail (&wish->steps, step);
+}
+
+/* What leads from the forwards @before to those in @after: removals first, so that a port can change its target. */
+static gboolean
+leng_add_forward_steps (LengConfigure *wish, const char *device_id, const char *before, const char *after, GError **error)
+{
+  g_auto (GStrv) old = lodge_net_forwards_parse (before, NULL);
+  g_auto (GStrv) now = lodge_net_forwards_parse (after, error);
+
+  if (now == NULL)
+    return FALSE;
+  for (guint i = 0; old != NULL && old[i] != NULL; i++)
+    if (!g_strv_contains ((const char *const *) now, old[i]))
+      leng_add_step (wish, LENG_LIVE_REMOVE_FORWARD, device_id, g_strdup (old[i]));
+  for (guint i = 0; now[i] != NULL; i++)
+    if (old == NULL || !g_strv_contains ((const char *const *) old, now[i]))
+      leng_add_step (wish, LENG_LIVE_ADD_FORWARD, device_id, g_strdup (now[i]));
+  return TRUE;
+}
+
+/* What the engine does of a change while the machine runs. Returns: FALSE with @error if the change is wrong. @ret_write: to be written */
+static gboolean
+leng_plan_change (LodgeEngineMachine *self, LengConfigure *wish, const char *group, const char *key, const char *value,
+                  gboolean *ret_write, GError **error)
+{
+  g_autofree char *class_name = lodge_bundle_dup_value (self->bundle, group, "class");
+  const LodgeDeviceInfo *info = class_name != NULL ? lodge_device_catalog_find (class_name) : NULL;
+  const LodgeSettingInfo *setting = info != NULL ? lodge_device_info_find (info, key) : NULL;
+  g_autofree char *network = NULL;
+
+  *ret_write = TRUE;
+  if (setting == NULL || !setting->live)
+    return TRUE;
+  if (*value != '\0' && !lodge_bundle_setting_check (group, class_name, key, value, error))
+    return FALSE;
+  if (g_str_equal (key, "image"))
+    {
+      *ret_write = FALSE;
+      leng_add_step (wish, LENG_LIVE_MEDIUM, group, *value != '\0' ? g_canonicalize_filename (value, wish->path) : NULL);
+    }
+  else if (g_str_equal (key, "link"))
+    leng_add_step (wish, LENG_LIVE_LINK, group, g_strdup (*value != '\0' ? value : setting->fallback));
+  else if (g_str_equal (key, "forward"))
+    {
+      g_autoptr (GKeyFile) file = g_key_file_new ();
+      g_autofree char *before = NULL;
+
+      network = lodge_bundle_dup_value (self->bundle, group, "network");
+      if (network != NULL && !g_str_equal (network, "user"))
+        return lodge_net_forwards_check (value, error); /* kept for when it is on that network again */
+      g_key_file_load_from_data (file, lodge_machine_get_settings (LODGE_MACHINE (self)), (gsize) -1, G_KEY_FILE_NONE, NULL);
+      before = g_key_file_get_string (file, group, key, NULL);
+      return leng_add_forward_steps (wish, group, before, value, error);
+    }
+  return TRUE;
 }
 
 static void
@@ -533,48 +640,36 @@ leng_configure (LodgeMachine *machine, GVariant *changes, GTask *verb)
 {
   LodgeEngineMachine *self = LODGE_ENGINE_MACHINE (machine);
   gboolean is_on = self->vm != NULL || self->starting;
-  GVariantBuilder rest = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(sss)"));
+  g_autoptr (GVariantBuilder) rest = g_variant_builder_new (G_VARIANT_TYPE ("a(sss)"));
   LengConfigure *wish = g_new0 (LengConfigure, 1);
   const char *group, *key, *value;
-  g_autoptr (GTask) task = NULL;
-  gboolean names_it = FALSE;
+  GError *error = NULL;
   GVariantIter iter;
 
   wish->verb = g_object_ref (verb);
   wish->path = g_strdup (lodge_machine_get_path (machine));
-  wish->media = g_ptr_array_new_with_free_func (leng_store_free);
   g_variant_iter_init (&iter, changes);
-  while (g_variant_iter_next (&iter, "(&s&s&s)", &group, &key, &value))
+  while (error == NULL && g_variant_iter_next (&iter, "(&s&s&s)", &group, &key, &value))
     {
-      g_autofree char *class_name = is_on && g_str_equal (key, "image") ? lodge_bundle_dup_value (self->bundle, group, "class")
-                                                                        : NULL;
-      const LodgeDeviceInfo *info = class_name != NULL ? lodge_device_catalog_find (class_name) : NULL;
-      const LodgeSettingInfo *setting = info != NULL ? lodge_device_info_find (info, key) : NULL;
+      gboolean write = TRUE;
 
-      names_it |= g_str_equal (group, "machine") && g_str_equal (key, "uuid");
-      if (setting != NULL && setting->live)
-        {
-          LengStore *medium = g_new0 (LengStore, 1);
-
-          medium->device_id = g_strdup (group);
-          medium->medium = *value != '\0' ? g_canonicalize_filename (value, wish->path) : NULL;
-          g_ptr_array_insert (wish->media, 0, medium);
-        }
-      else
-        g_variant_builder_add (&rest, "(sss)", group, key, value);
+      if (is_on && g_str_equal (group, "machine") && g_str_equal (key, "uuid"))
+        /* The socket has its name, and the manager looks for it by that. */
+        error = g_error_new (LODGE_ERROR, LODGE_ERROR_RUNNING, _ ("The identifier of “%s” can change only while it is off."),
+                             lodge_machine_get_name (machine));
+      else if (is_on)
+        leng_plan_change (self, wish, group, key, value, &write, &error);
+      if (write)
+        g_variant_builder_add (rest, "(sss)", group, key, value);
     }
-  wish->changes = g_variant_ref_sink (g_variant_builder_end (&rest));
-  if (names_it && is_on)
+  if (error != NULL)
     {
-      /* The socket has its name, and the manager looks for it by that. */
-      g_task_return_new_error (verb, LODGE_ERROR, LODGE_ERROR_RUNNING,
-                               _ ("The identifier of “%s” can change only while it is off."), lodge_machine_get_name (machine));
+      g_task_return_error (verb, error);
       leng_configure_free (wish);
       return;
     }
-  task = g_task_new (self, NULL, leng_on_configured_cb, wish);
-  g_task_set_task_data (task, wish, NULL);
-  g_task_run_in_thread (task, leng_configure_thread);
+  wish->changes = g_variant_ref_sink (g_variant_builder_end (rest));
+  leng_configure_next (self, wish);
 }
 
 /* --- Events -------------------------------------------------------------------------------------------------------------------- */

@@ -152,13 +152,19 @@ lodge_hardware_find (LodgeHardware *self, const char *id)
   return NULL;
 }
 
-/* "sata-disk" -> "disk1", "serial" -> "serial0", "e1000e" -> "e1000e-0": what a person reads, not what anything depends on. */
+/* "sata-disk" -> "disk1", "serial" -> "serial0", "nvme-x2" -> "x2-0": what a person reads, not what anything depends on. */
 char *
 lodge_hardware_dup_free_id (LodgeHardware *self, const char *class_name)
 {
+  const LodgeDeviceInfo *info = lodge_device_catalog_find (class_name);
   const char *dash = strrchr (class_name, '-');
-  const char *base = dash != NULL && dash[1] != '\0' ? dash + 1 : class_name;
-  const char *between = g_ascii_isdigit (base[strlen (base) - 1]) || strpbrk (base, "0123456789") != NULL ? "-" : "";
+  const char *base = info != NULL && lodge_device_info_takes_new_disk (info) ? "disk"
+                     : info != NULL && lodge_device_info_is_drive (info)     ? "cdrom"
+                     : info != NULL && lodge_device_info_is_network (info)   ? "net"
+                     : info != NULL && lodge_device_info_is_screen (info)    ? "display"
+                     : dash != NULL && dash[1] != '\0'                       ? dash + 1
+                                                                             : class_name;
+  const char *between = strpbrk (base, "0123456789") != NULL ? "-" : "";
   g_autoptr (GKeyFile) running = lhwm_parse (lodge_machine_get_running_settings (self->machine));
 
   for (guint i = 0;; i++)

@@ -17,7 +17,7 @@ import traceback
 
 LODGE, ECHO = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 COMMANDS = ("create list show start stop pause resume reset set delete insert eject screenshot resize-screen type key text console host").split()
-FAMILIES = {"device": ["list", "add", "remove"]}
+FAMILIES = {"device": ["list", "add", "remove"], "net": ["forward"]}
 SLOW = 200  # seconds that a busy host may need for what takes one
 
 
@@ -157,7 +157,8 @@ def usage_wrong_calls_exit_2(place):
                  ["device", "bogus"], ["help", "device", "bogus"], ["device", "add", "x"], ["device", "add", "x", "serial", "port"],
                  ["device", "add", "x", "sata-disk", "--size", "much"], ["device", "add", "x", "sata-disk", "image=a", "--size", "1G"],
                  ["device", "remove", "x"], ["set", "x"], ["set", "x", "disk0"], ["set", "x", "disk0=1"], ["set", "x", ".a=1"],
-                 ["set", "x", "disk0.=1"]):
+                 ["set", "x", "disk0.=1"], ["net", "forward", "x"], ["net", "forward", "x", "bogus"], ["net", "forward", "x", "add"],
+                 ["net", "forward", "x", "list", "tcp:1-1"]):
         place.fails(*args, status=2)
 
 
@@ -350,6 +351,23 @@ def devices_come_and_go(place):
     place.fails("device", "remove", "one", "machine", says="machine")
 
 
+def forwards_are_kept(place):
+    place.ok("create", "one", "--disk", "0", "--memory", "64", "--set", "net9.class=e1000e")
+    forward = lambda *args: place.ok("net", "forward", "one", *args, "--device", "net9")
+    assert forward("list") == ""
+    forward("add", "tcp:2222-22")
+    forward("add", "udp:127.0.0.1:5353-53")
+    assert forward("list") == "tcp:127.0.0.1:2222-10.0.2.15:22\nudp:127.0.0.1:5353-10.0.2.15:53\n"
+    for args, says in ((["add", "tcp:2222-23"], "already"), (["add", "nonsense"], "nonsense"), (["add", "tcp:99999-1"], "99999"),
+                       (["remove", "tcp:2223"], "2223")):
+        place.fails("net", "forward", "one", *args, "--device", "net9", says=says)
+    forward("remove", "tcp:2222")
+    assert forward("list") == "udp:127.0.0.1:5353-10.0.2.15:53\n"
+    forward("remove", "udp:5353-53")
+    assert "forward" not in place.show("one")["settings"]["net9"]
+    place.fails("net", "forward", "one", "list", "--device", "disk7", says="disk7")
+
+
 def off_machines_refuse(place):
     place.ok("create", "m", "--disk", "0")
     for command in (["stop"], ["stop", "--force"], ["pause"], ["resume"], ["reset"], ["text"], ["console"]):
@@ -521,6 +539,31 @@ def run_settings_wait_for_the_next_start(place):
     assert state("data") == "same"
 
 
+def run_forwards_change_at_once(place):
+    echo_machine(place, "echo", "--set", "net9.class=e1000e")
+    place.ok("start", "echo", "--headless")
+    until(lambda: place.state("echo") == "running", "it runs")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def answers():
+        with socket.socket() as end:
+            return end.connect_ex(("127.0.0.1", port)) == 0
+
+    assert not answers()
+    place.ok("net", "forward", "echo", "add", f"tcp:{port}-22", "--device", "net9")
+    until(answers, "the port is open")
+    place.ok("net", "forward", "echo", "remove", f"tcp:{port}", "--device", "net9")
+    until(lambda: not answers(), "the port is closed")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place.fails("net", "forward", "echo", "add", f"tcp:{taken.getsockname()[1]}-22", "--device", "net9")
+    assert place.ok("net", "forward", "echo", "list", "--device", "net9") == ""
+    assert place.ok("set", "echo", "net9.link=false") == "" and place.ok("set", "echo", "net9.link=true") == ""
+
+
 def run_change_discs(place):
     started(place)
     place.fails("eject", "echo", "--device", "disk0", says="disk0")
@@ -578,6 +621,7 @@ CASES = {
     "show/wrong-settings-name-file-group-and-key": show_wrong_settings_name_file_group_and_key,
     "insert/and-eject-while-off": insert_and_eject_while_off,
     "set/all-or-nothing": set_all_or_nothing,
+    "net/forwards-are-kept": forwards_are_kept,
     "device/come-and-go": devices_come_and_go,
     "off/machines-refuse": off_machines_refuse,
     "host/tells-what-it-can": host_tells_what_it_can,
@@ -593,6 +637,7 @@ CASES = {
     "run/term-turns-it-off": run_term_turns_it_off,
     "run/outlives-its-starter": run_outlives_its_starter,
     "run/settings-wait-for-the-next-start": run_settings_wait_for_the_next_start,
+    "run/forwards-change-at-once": run_forwards_change_at_once,
     "run/change-discs": run_change_discs,
     "run/start-tells-what-is-wrong": run_start_tells_what_is_wrong,
     "run/socket-is-for-its-owner-alone": run_socket_is_for_its_owner_alone,

@@ -32,16 +32,22 @@ lodge_device_get_icon (const LodgeDeviceInfo *info)
 
   if (g_str_equal (info->name, "machine") || g_str_equal (info->name, "kernel"))
     return "computer-symbolic";
-  if (lodge_device_info_find (info, "mac") != NULL)
+  if (lodge_device_info_is_network (info))
     return "network-wired-symbolic";
   if (image != NULL)
     return image->live ? "drive-optical-symbolic" : "drive-harddisk-symbolic";
-  if (lodge_device_info_find (info, "width") != NULL && lodge_device_info_find (info, "height") != NULL)
+  if (lodge_device_info_is_screen (info))
     return "video-display-symbolic";
   if (lodge_device_info_find (info, "audio") != NULL || strstr (info->name, "hda") != NULL || strstr (info->name, "sound") != NULL)
     return "audio-card-symbolic";
-  if (g_str_equal (info->bus, "usb"))
-    return "drive-harddisk-usb-symbolic";
+  if (strstr (info->name, "keyboard") != NULL)
+    return "input-keyboard-symbolic";
+  if (strstr (info->name, "tablet") != NULL)
+    return "input-tablet-symbolic";
+  if (strstr (info->name, "mouse") != NULL || strstr (info->name, "input") != NULL)
+    return "input-mouse-symbolic";
+  if (g_str_equal (info->bus, "usb") || strstr (info->name, "usb") != NULL || strstr (info->name, "xhci") != NULL)
+    return "media-removable-symbolic";
   return "thunderbolt-symbolic";
 }
 
