@@ -151,7 +151,7 @@ def disc():
     if not KVM:
         return
     to_front(facts()["pid"])
-    machine.click("toggle", "CD Drive")
+    machine.click("toggle", "Devices")
     machine.click("menu item", "Eject Disc")
     wait_for(lambda: not facts()["medium"], 20, "the disc is still in")
     cli("insert", NAME, os.path.join(HOME, "Downloads", "rescue.iso"))

@@ -5,6 +5,9 @@
 
 #include "application.h"
 #include "fake-machine.h"
+#include "hardware/lodge-add-hardware.h"
+#include "hardware/lodge-hardware-page.h"
+#include "model/machine-private.h"
 #include "library/lodge-machine-page.h"
 #include "library/lodge-machine-row.h"
 #include "library/lodge-window.h"
@@ -76,6 +79,34 @@ test_machine_page (void)
   for (LodgeMachineState state = LODGE_MACHINE_STATE_OFF; state <= LODGE_MACHINE_STATE_BROKEN; state++)
     fake_machine_set_state (machine, state, LODGE_REASON_NONE, "A sentence.\nAnd its details");
   tmpl_show (page);
+}
+
+#define TMPL_CONF \
+  "[machine]\nname=One\nuuid=5b2b0f4e-8b1c-4c39-9d5e-0f3c7b1f6a11\nmemory=64\n\n[display0]\nclass=vga\n\n[cdrom0]\nclass=sata-cd\nboot=1\n"
+
+static void
+test_hardware_page (void)
+{
+  g_autoptr (FakeMachine) machine = fake_machine_new ("Page", NULL, NULL);
+  GtkWidget *page = g_object_new (LODGE_TYPE_HARDWARE_PAGE, NULL);
+
+  _lodge_machine_set_settings (LODGE_MACHINE (machine), TMPL_CONF);
+  lodge_hardware_page_set_machine (LODGE_HARDWARE_PAGE (page), LODGE_MACHINE (machine));
+  /* Something is pending, something is added, something is taken out while it is shown. */
+  _lodge_machine_set_running_settings (LODGE_MACHINE (machine), TMPL_CONF "[serial0]\nclass=serial\n");
+  _lodge_machine_set_settings (LODGE_MACHINE (machine), TMPL_CONF "[serial1]\nclass=serial\n");
+  tmpl_show (page);
+}
+
+static void
+test_add_hardware (void)
+{
+  g_autoptr (FakeMachine) machine = fake_machine_new ("Page", NULL, NULL);
+  g_autoptr (LodgeHardware) hardware = NULL;
+
+  _lodge_machine_set_settings (LODGE_MACHINE (machine), TMPL_CONF);
+  hardware = lodge_hardware_new (LODGE_MACHINE (machine));
+  tmpl_show_dialog (ADW_DIALOG (lodge_add_hardware_new (hardware)));
 }
 
 static void
@@ -168,6 +199,8 @@ main (int argc, char **argv)
   g_test_add_func ("/templates/icons", test_icons);
   g_test_add_func ("/templates/machine-row", test_machine_row);
   g_test_add_func ("/templates/machine-page", test_machine_page);
+  g_test_add_func ("/templates/hardware-page", test_hardware_page);
+  g_test_add_func ("/templates/add-hardware", test_add_hardware);
   g_test_add_func ("/templates/amount-row", test_amount_row);
   g_test_add_func ("/templates/shortcuts", test_shortcuts);
   g_test_add_func ("/templates/preferences", test_preferences);

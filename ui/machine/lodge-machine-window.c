@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "engine/bundle-facts.h"
+#include "hardware/lodge-device-menu.h"
 #include "machine/lodge-screen-window.h"
 #include "model/error.h"
 #include "settings/lodge-settings.h"
@@ -35,6 +36,8 @@ struct _LodgeMachineWindow {
   GtkBox *screens_box;
   GMenu *screens_section;
   GMenu *screens_section_2;
+  GMenu *devices_section;
+  GMenu *devices_part;
   AdwBanner *banner;
   GtkStack *stack;
   GtkScrolledWindow *scrolled;
@@ -48,6 +51,7 @@ struct _LodgeMachineWindow {
 
   LodgeMachine *machine;
   LodgeMachineActions *actions;
+  LodgeDeviceMenu *devices;
   LodgeMachineState last_state;
   LodgeClosePolicy policy;                      /* this machine's own; ASK: none */
   guint head;                                   /* which of the guest's screens is shown */
@@ -658,6 +662,7 @@ lodge_machine_window_dispose (GObject *object)
   for (guint i = 0; i < LMWIN_MAX_SCREENS; i++)
     g_clear_weak_pointer (&self->screen_windows[i]);
   g_clear_object (&self->actions);
+  g_clear_object (&self->devices);
   gtk_widget_dispose_template (GTK_WIDGET (self), LODGE_TYPE_MACHINE_WINDOW);
   g_clear_object (&self->machine);
   G_OBJECT_CLASS (lodge_machine_window_parent_class)->dispose (object);
@@ -685,6 +690,8 @@ lodge_machine_window_class_init (LodgeMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, screens_box);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, screens_section);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, screens_section_2);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, devices_section);
+  gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, devices_part);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, banner);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, LodgeMachineWindow, scrolled);
@@ -722,6 +729,10 @@ lodge_machine_window_init (LodgeMachineWindow *self)
   g_action_map_add_action_entries (G_ACTION_MAP (self), entries, G_N_ELEMENTS (entries), self);
   self->actions = lodge_machine_actions_new (GTK_WIDGET (self));
   gtk_widget_insert_action_group (GTK_WIDGET (self), "machine", G_ACTION_GROUP (self->actions));
+  self->devices = lodge_device_menu_new (GTK_WIDGET (self));
+  gtk_widget_insert_action_group (GTK_WIDGET (self), "device", G_ACTION_GROUP (self->devices));
+  g_menu_append_section (self->devices_section, NULL, lodge_device_menu_get_section (self->devices));
+  g_menu_append_section (self->devices_part, NULL, lodge_device_menu_get_section (self->devices));
   gtk_menu_button_set_menu_model (self->keys_button, keys);
   g_menu_append_submenu (self->keys_section, _ ("Send _Keys"), keys);
   lodge_menu_names_add (GTK_WIDGET (self));
@@ -747,6 +758,7 @@ lodge_machine_window_new (AdwApplication *application, LodgeMachine *machine)
   self->last_state = LODGE_MACHINE_STATE_OFF;
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->display), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
   lodge_machine_actions_set_machine (self->actions, machine);
+  lodge_device_menu_set_machine (self->devices, machine);
   for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
     g_signal_connect_object (machine, watched[i], G_CALLBACK (on_machine_changed_cb), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (lodge_machine_get_consoles (machine), "items-changed", G_CALLBACK (on_screens_changed_cb), self,
