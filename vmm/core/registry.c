@@ -22,6 +22,7 @@ extern const VmmDeviceClass vmm_pflash_class;
 extern const VmmDeviceClass vmm_piix_ide_class;
 extern const VmmDeviceClass vmm_pm_class;
 extern const VmmDeviceClass vmm_rtc_class;
+extern const VmmDeviceClass vmm_rtl8139_class;
 extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_test_device_class;
 extern const VmmDeviceClass vmm_tpm_crb_class;
@@ -68,6 +69,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_vga_class,
   /* net/ */
   &vmm_e1000e_class,
+  &vmm_rtl8139_class,
   /* pci/ */
   &vmm_pci_host_class,
   /* storage/ */

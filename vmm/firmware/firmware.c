@@ -17,7 +17,7 @@
 
 static const char *const fwf_directories[] = {
   "/usr/share/seabios", "/usr/share/seavgabios", "/usr/share/qemu",       "/usr/share/qemu-kvm",      "/usr/share/kvm",
-  "/app/share/seabios", "/app/share/qemu",       "/usr/local/share/qemu", "/usr/local/share/seabios",
+  "/app/share/seabios", "/app/share/qemu",       "/usr/local/share/qemu", "/usr/local/share/seabios", "/usr/share/ipxe/qemu",
 };
 
 static const char *const fwf_uefi_directories[] = {
@@ -234,7 +234,7 @@ vmm_firmware_find_rom (const char *name, GError **error)
   if (path == NULL)
     g_set_error (error, VMM_ERROR, VMM_ERROR_NOT_FOUND,
                  "option ROM %s is neither in LODGE_FIRMWARE_PATH nor in /usr/share/seabios or /usr/share/qemu (packages: seabios, "
-                 "qemu-system-data, seavgabios-bin)",
+                 "qemu-system-data, seavgabios-bin; of network cards: ipxe-qemu, ipxe-roms-qemu)",
                  name);
   return path;
 }

@@ -213,7 +213,11 @@ net_limit_take (NetLimit *limit, gsize len)
 static void
 net_wait (VmmNet *net, gint64 wait_ns)
 {
-  vmm_timer_arm (&net->timer, vmm_clock_now (vmm_device_get_clock (net->dev)) + wait_ns);
+  gint64 deadline_ns = vmm_clock_now (vmm_device_get_clock (net->dev)) + wait_ns;
+
+  /* Both directions share the timer: the one that may go on first sets it. */
+  if (net->timer.deadline_ns < 0 || deadline_ns < net->timer.deadline_ns)
+    vmm_timer_arm (&net->timer, deadline_ns);
 }
 
 /* === Capture === */
