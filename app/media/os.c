@@ -15,6 +15,7 @@ struct _LodgeOs {
   guint64 minimum_memory, recommended_memory, minimum_disk, recommended_disk; /* bytes */
   guint recommended_cpus;
   gboolean needs_uefi;
+  gboolean has_virtio_gpu, has_virtio_input;
 };
 
 struct _LodgeOsDatabase {
@@ -94,6 +95,21 @@ loss_os_needs_uefi (OsinfoOs *os)
   return has_efi && !has_bios;
 }
 
+/* The drivers that come with the system; those that can be added are in lists of their own. */
+static void
+loss_find_drivers (LodgeOs *self)
+{
+  g_autoptr (OsinfoDeviceList) list = osinfo_os_get_all_devices (self->os, NULL);
+
+  for (int i = 0; list != NULL && i < osinfo_list_get_length (OSINFO_LIST (list)); i++)
+    {
+      const char *id = osinfo_entity_get_id (osinfo_list_get_nth (OSINFO_LIST (list), i));
+
+      self->has_virtio_gpu |= g_strcmp0 (id, "http://pcisig.com/pci/1af4/1050") == 0;
+      self->has_virtio_input |= g_strcmp0 (id, "http://pcisig.com/pci/1af4/1052") == 0;
+    }
+}
+
 static guint64
 loss_positive (gint64 value)
 {
@@ -155,6 +171,7 @@ loss_with_needs (LodgeOs *self)
       self->recommended_cpus = (guint) MAX (0, osinfo_resources_get_n_cpus (recommended));
     }
   self->needs_uefi = loss_os_needs_uefi (self->os);
+  loss_find_drivers (self);
   g_clear_object (&self->os);
   g_mutex_unlock (&loss_lock);
   return self;
@@ -329,6 +346,18 @@ gboolean
 lodge_os_get_needs_uefi (LodgeOs *self)
 {
   return loss_with_needs (self)->needs_uefi;
+}
+
+gboolean
+lodge_os_get_has_virtio_gpu (LodgeOs *self)
+{
+  return loss_with_needs (self)->has_virtio_gpu;
+}
+
+gboolean
+lodge_os_get_has_virtio_input (LodgeOs *self)
+{
+  return loss_with_needs (self)->has_virtio_input;
 }
 
 static void

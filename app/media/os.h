@@ -24,6 +24,8 @@ guint64 lodge_os_get_minimum_disk_bytes (LodgeOs *self);
 guint64 lodge_os_get_recommended_disk_bytes (LodgeOs *self);
 guint lodge_os_get_recommended_cpus (LodgeOs *self);
 gboolean lodge_os_get_needs_uefi (LodgeOs *self);
+gboolean lodge_os_get_has_virtio_gpu (LodgeOs *self);   /* has a driver for it, as it comes */
+gboolean lodge_os_get_has_virtio_input (LodgeOs *self); /* likewise */
 
 /**
  * LodgeOsDatabase:

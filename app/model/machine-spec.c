@@ -206,6 +206,7 @@ lodge_machine_spec_get_problem (LodgeMachineSpec *self, LodgeSpecField field)
 GKeyFile *
 _lodge_machine_spec_build (LodgeMachineSpec *self)
 {
+  LodgeOs *os = _lodge_machine_spec_get_os (self);
   GKeyFile *conf = g_key_file_new ();
   g_autofree char *uuid = g_uuid_string_random ();
   gboolean has_disk = self->source == LODGE_SOURCE_IMAGE || self->disk_mib > 0;
@@ -227,7 +228,9 @@ _lodge_machine_spec_build (LodgeMachineSpec *self)
       if (self->kernel_args != NULL)
         g_key_file_set_string (conf, "kernel", "append", self->kernel_args);
     }
-  g_key_file_set_string (conf, "display0", "class", "vga");
+  g_key_file_set_string (conf, "display0", "class", os != NULL && lodge_os_get_has_virtio_gpu (os) ? "virtio-vga" : "vga");
+  if (os != NULL && lodge_os_get_has_virtio_input (os))
+    g_key_file_set_string (conf, "tablet0", "class", "virtio-tablet");
   if (has_disk)
     {
       gboolean linked = self->source == LODGE_SOURCE_IMAGE && self->link_image && self->path != NULL;

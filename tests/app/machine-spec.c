@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The model behind the wizard. */
-#include "model/machine-spec.h"
+#include "model/machine-spec-private.h"
 
 #include "engine/bundle.h"
 #include "model/host.h"
@@ -115,6 +115,30 @@ test_system_needs_uefi (Fixture *fixture, gconstpointer data)
   lodge_machine_spec_set_os_id (fixture->spec, "debian12");
   g_assert_cmpstr (lodge_machine_spec_get_firmware (fixture->spec), ==, "bios");
   g_assert_false (lodge_machine_spec_get_tpm (fixture->spec));
+}
+
+static void
+test_system_gets_what_it_has_drivers_for (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GKeyFile) plain = _lodge_machine_spec_build (fixture->spec);
+  g_autoptr (GKeyFile) conf = NULL;
+  g_autofree char *plain_class = g_key_file_get_string (plain, "display0", "class", NULL);
+  g_autofree char *class_name = NULL;
+  g_autofree char *tablet = NULL;
+
+  g_assert_cmpstr (plain_class, ==, "vga");
+  g_assert_false (g_key_file_has_group (plain, "tablet0"));
+  lodge_machine_spec_set_os_id (fixture->spec, "debian12");
+  if (g_strcmp0 (lodge_machine_spec_get_name (fixture->spec), "Debian 12") != 0)
+    {
+      g_test_skip ("osinfo-db is not installed");
+      return;
+    }
+  conf = _lodge_machine_spec_build (fixture->spec);
+  class_name = g_key_file_get_string (conf, "display0", "class", NULL);
+  tablet = g_key_file_get_string (conf, "tablet0", "class", NULL);
+  g_assert_cmpstr (class_name, ==, "virtio-vga");
+  g_assert_cmpstr (tablet, ==, "virtio-tablet");
 }
 
 static void
@@ -349,6 +373,7 @@ main (int argc, char **argv)
   ADD ("/machine-spec/defaults/system-sets-what-hands-did-not", test_system_sets_what_hands_did_not);
   ADD ("/machine-spec/defaults/source-guessed-by-name", test_guesses);
   ADD ("/machine-spec/defaults/uefi-and-tpm-where-the-system-needs-them", test_system_needs_uefi);
+  ADD ("/machine-spec/defaults/system-gets-what-it-has-drivers-for", test_system_gets_what_it_has_drivers_for);
   ADD ("/machine-spec/problem/names", test_names_are_judged);
   ADD ("/machine-spec/problem/amounts", test_amounts_are_judged);
   ADD ("/machine-spec/problem/folders-devices-and-missing-files", test_sources_are_judged);

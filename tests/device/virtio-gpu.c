@@ -366,6 +366,24 @@ size_follows_the_viewer (void)
   stop (&gpu);
 }
 
+/* E-EDID §3.10.2: the pixel clock has 16 bits of 10 kHz; a size that 60 Hz would take more for gets fewer. */
+static void
+edid_of_a_huge_screen (void)
+{
+  const guint32 words[] = { 0, 0 };
+  guint8 edid[128];
+  Gpu gpu;
+
+  start (&gpu, "1", "64");
+  vmm_console_request_size (console (&gpu, 0), 5000, 5000);
+  g_assert_cmphex (command_in (&gpu, CONTROL, GET_EDID, words, 2, 24 + 8 + 1024), ==, OK_EDID);
+  test_ram_read (gpu.board, ANSWER + 32, edid, 128);
+  g_assert_cmpuint (edid[54] | edid[55] << 8, ==, 65525);
+  g_assert_cmpuint (edid[54 + 2] | (edid[54 + 4] & 0xf0) << 4, ==, 4088);
+  g_assert_cmpuint (edid[54 + 5] | (edid[54 + 7] & 0xf0) << 4, ==, 4095);
+  stop (&gpu);
+}
+
 static void
 pointer_image (void)
 {
@@ -569,6 +587,7 @@ main (int argc, char **argv)
   g_test_add_func ("/virtio-gpu/control/wrong-commands-are-refused", wrong_commands_are_refused);
   g_test_add_func ("/virtio-gpu/control/host-memory-is-limited", host_memory_is_limited);
   g_test_add_func ("/virtio-gpu/viewer/size-follows-the-viewer", size_follows_the_viewer);
+  g_test_add_func ("/virtio-gpu/viewer/edid-of-a-huge-screen", edid_of_a_huge_screen);
   g_test_add_func ("/virtio-gpu/viewer/pointer-image", pointer_image);
   g_test_add_func ("/virtio-gpu/viewer/positions-count-all-outputs", positions_count_all_outputs);
   g_test_add_func ("/virtio-vga/viewer/vga-until-the-driver-draws", vga_until_the_driver_draws);

@@ -144,8 +144,9 @@ on_screens_changed_cb (LodgeMachineWindow *self)
     {
       g_autofree char *label = g_strdup_printf (_ ("Screen %u"), head + 1);
       g_autofree char *number = g_strdup_printf ("%u", head + 1);
-      GtkWidget *button = gtk_toggle_button_new_with_label (number);
+      GtkWidget *button = gtk_toggle_button_new ();
 
+      gtk_button_set_child (GTK_BUTTON (button), gtk_label_new (number)); /* its own label would be its name */
       gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "win.screen");
       gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "u", head);
       gtk_widget_set_tooltip_text (button, label);

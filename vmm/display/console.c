@@ -151,8 +151,8 @@ cons_place (VmmConsole *console, VmmRect *ret_place, int *ret_width, int *ret_he
 static void
 cons_to_all (VmmConsole *console, int *x, int *y)
 {
-  VmmRect place;
-  int width, height;
+  VmmRect place = { 0 };
+  int width = 1, height = 1;
   gboolean shared;
 
   *x = CLAMP (*x, 0, 32767);
