@@ -173,6 +173,20 @@ test_intx_and_isr (void)
   g_assert_cmpuint (test_msi_count (board), ==, 0);
 }
 
+/* A start without buffers is no reason to interrupt. */
+static void
+test_no_interrupt_for_nothing (void)
+{
+  g_autoptr (TestBoard) board = test_board_new ();
+  g_autofree VirtioHost *host = probe (board);
+
+  virtio_host_start (host, 0, 16, TRUE);
+  virtio_host_kick (host, 0);
+  g_usleep (20000);
+  test_board_settle (board);
+  g_assert_cmpuint (test_msi_count (board), ==, 0);
+}
+
 static void
 test_msix_mask_latches (void)
 {
@@ -357,6 +371,7 @@ main (int argc, char **argv)
   g_test_add_func ("/virtio-pci/vectors", test_vectors);
   g_test_add_func ("/virtio-pci/features", test_features);
   g_test_add_func ("/virtio-pci/intx-and-isr", test_intx_and_isr);
+  g_test_add_func ("/virtio-pci/no-interrupt-for-nothing", test_no_interrupt_for_nothing);
   g_test_add_func ("/virtio-pci/msix-mask-latches", test_msix_mask_latches);
   g_test_add_func ("/virtio-pci/access-capability", test_access_capability);
   g_test_add_func ("/virtio-pci/bar-moves", test_bar_moves);

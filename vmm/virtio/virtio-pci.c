@@ -940,6 +940,7 @@ vmm_virtio_post_load (VmmDevice *dev, GError **error)
 
       queue->outstanding = 0;
       queue->kicks_off = TRUE; /* it may be; then pop clears it */
+      queue->pushed = FALSE;
       queue->desc = queue->avail = queue->used = NULL;
       if (regs->size == 0 || (regs->size & (regs->size - 1)) != 0 || regs->size > virtio->max_queue_size
           || (regs->enable && !_vmm_virtqueue_map (queue) && vmm_virtio_is_live (virtio)))

@@ -13,6 +13,7 @@ struct _VmmVirtqueue {
   guint budget;                /* elements that one handle_queue may still pop */
   gboolean starved;            /* it wanted more */
   gboolean kicks_off;          /* used.flags says so */
+  gboolean pushed;             /* since the last notify */
 
   /* Served by somebody outside */
   gboolean given;

@@ -93,7 +93,7 @@ _vmm_virtqueue_reset (VmmVirtqueue *queue)
   queue->desc = queue->avail = queue->used = NULL;
   queue->outstanding = 0;
   queue->budget = G_MAXUINT;
-  queue->starved = queue->kicks_off = FALSE;
+  queue->starved = queue->kicks_off = queue->pushed = FALSE;
 }
 
 guint
@@ -386,6 +386,7 @@ vmm_virtqueue_push (VmmVirtqueue *queue, VmmVirtioElement *element, guint32 writ
       memcpy (queue->used + VQ_RING + 8u * (regs->used_idx & (regs->size - 1u)), entry, sizeof entry);
       regs->used_idx++;
       vq_store16 (queue->used + VQ_IDX, regs->used_idx);
+      queue->pushed = TRUE;
     }
   vmm_virtio_release (queue->virtio);
 }
@@ -397,8 +398,9 @@ vmm_virtqueue_notify (VmmVirtqueue *queue)
   guint16 before = regs->signalled, now = regs->used_idx;
   gboolean was_valid = regs->signalled_valid, wanted;
 
-  if (!vmm_virtqueue_is_live (queue) || (was_valid && before == now))
+  if (!vmm_virtqueue_is_live (queue) || !queue->pushed)
     return;
+  queue->pushed = FALSE;
   /* The driver asks, fences, looks whether we pushed; we pushed, fence, look whether it asked. */
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
   regs->signalled = now;
