@@ -13,6 +13,8 @@ struct _VmmConfig {
 };
 
 static const char *const cfg_firmwares[] = { "bios", "uefi", NULL };
+static const char *const cfg_cpu_models[] = { "host", "x86-64-v2", "x86-64-v3", NULL };
+static const char *const cfg_hyperv[] = { "auto", "on", "off", NULL };
 static const char *const cfg_rtc_bases[] = { "utc", "local", NULL };
 static const char *const cfg_triple_faults[] = { "stop", "reset", NULL };
 
@@ -23,6 +25,10 @@ static const VmmSetting cfg_machine_settings[] = {
   { "notes", VMM_SETTING_STRING, NULL, 0, 0, NULL, N_ ("Notes"), VMM_SETTING_LIVE },
   { "memory", VMM_SETTING_INT, "1024", 4, 1048576, NULL, N_ ("Memory in MiB"), VMM_SETTING_NONE },
   { "cpus", VMM_SETTING_INT, "1", 1, 64, NULL, N_ ("Processors"), VMM_SETTING_NONE },
+  { "cpu-model", VMM_SETTING_ENUM, "host", 0, 0, cfg_cpu_models, N_ ("Model of the processors"), VMM_SETTING_NONE },
+  { "cpu-features", VMM_SETTING_STRING, NULL, 0, 0, NULL, N_ ("Features on or off, such as +aes,-rdrand"), VMM_SETTING_NONE },
+  { "hyperv", VMM_SETTING_ENUM, "auto", 0, 0, cfg_hyperv, N_ ("What makes Windows faster in a machine; auto: for Windows"),
+    VMM_SETTING_NONE },
   { "firmware", VMM_SETTING_ENUM, "bios", 0, 0, cfg_firmwares, N_ ("Firmware"), VMM_SETTING_NONE },
   { "firmware-image", VMM_SETTING_PATH, NULL, 0, 0, NULL, N_ ("Firmware image instead of the host's"), VMM_SETTING_NONE },
   { "nvram", VMM_SETTING_PATH, "nvram.fd", 0, 0, NULL, N_ ("UEFI variables of this machine"), VMM_SETTING_NONE },

@@ -364,6 +364,21 @@ vmm_kvm_get_supported_cpuid (VmmKvm *kvm, GError **error)
   return NULL;
 }
 
+struct kvm_cpuid2 *
+vmm_kvm_get_supported_hyperv_cpuid (VmmKvm *kvm)
+{
+  struct kvm_cpuid2 *cpuid;
+
+  if (!vmm_kvm_check (kvm, KVM_CAP_SYS_HYPERV_CPUID))
+    return NULL;
+  cpuid = g_malloc0 (sizeof *cpuid + KVM_MAX_CPUID * sizeof (struct kvm_cpuid_entry2));
+  cpuid->nent = KVM_MAX_CPUID;
+  if (kvm_ioctl (kvm->dev_fd, KVM_GET_SUPPORTED_HV_CPUID, cpuid) == 0)
+    return cpuid;
+  g_free (cpuid);
+  return NULL;
+}
+
 VmmKvmVcpu *
 vmm_kvm_vcpu_new (VmmKvm *kvm, guint apic_id, GError **error)
 {
@@ -410,6 +425,14 @@ vmm_kvm_vcpu_free (VmmKvmVcpu *vcpu)
   g_free (vcpu->nested);
   g_free (vcpu->msrs);
   g_free (vcpu);
+}
+
+gboolean
+vmm_kvm_vcpu_enable_synic (VmmKvmVcpu *vcpu, GError **error)
+{
+  struct kvm_enable_cap cap = { .cap = KVM_CAP_HYPERV_SYNIC2 };
+
+  return kvm_ioctl (vcpu->fd, KVM_ENABLE_CAP, &cap) == 0 || kvm_failed (error, "Hyper-V's interrupts");
 }
 
 gboolean

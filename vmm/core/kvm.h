@@ -57,12 +57,16 @@ void vmm_kvm_drop_coalesced (VmmKvm *kvm);
 
 /* (transfer full) (nullable): what the host's KVM lets a guest see; free with g_free(). */
 struct kvm_cpuid2 *vmm_kvm_get_supported_cpuid (VmmKvm *kvm, GError **error);
+/* (transfer full) (nullable): the same of Hyper-V's leaves; NULL if this KVM has none. */
+struct kvm_cpuid2 *vmm_kvm_get_supported_hyperv_cpuid (VmmKvm *kvm);
 
 typedef struct _VmmKvmVcpu VmmKvmVcpu;
 
 /* On the vCPU's own thread. */
 VmmKvmVcpu *vmm_kvm_vcpu_new (VmmKvm *kvm, guint apic_id, GError **error);
 void vmm_kvm_vcpu_free (VmmKvmVcpu *vcpu);
+/* Hyper-V's synthetic interrupt controller; before CPUID. */
+gboolean vmm_kvm_vcpu_enable_synic (VmmKvmVcpu *vcpu, GError **error);
 gboolean vmm_kvm_vcpu_set_cpuid (VmmKvmVcpu *vcpu, struct kvm_cpuid2 *cpuid, GError **error);
 /* After CPUID: remembers the registers as they are now; reset puts them back. */
 gboolean vmm_kvm_vcpu_save_start_state (VmmKvmVcpu *vcpu, GError **error);

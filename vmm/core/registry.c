@@ -21,6 +21,7 @@ extern const VmmDeviceClass vmm_pci_host_class;
 extern const VmmDeviceClass vmm_pflash_class;
 extern const VmmDeviceClass vmm_piix_ide_class;
 extern const VmmDeviceClass vmm_pm_class;
+extern const VmmDeviceClass vmm_pvpanic_class;
 extern const VmmDeviceClass vmm_rtc_class;
 extern const VmmDeviceClass vmm_rtl8139_class;
 extern const VmmDeviceClass vmm_serial_class;
@@ -44,6 +45,7 @@ extern const VmmDeviceClass vmm_virtio_rng_class;
 extern const VmmDeviceClass vmm_virtio_snd_class;
 extern const VmmDeviceClass vmm_virtio_tablet_class;
 extern const VmmDeviceClass vmm_virtio_vga_class;
+extern const VmmDeviceClass vmm_watchdog_class;
 extern const VmmDeviceClass vmm_xhci_class;
 
 const VmmDeviceClass *const vmm_device_classes[] = {
@@ -59,8 +61,10 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_mch_class,
   &vmm_pflash_class,
   &vmm_pm_class,
+  &vmm_pvpanic_class,
   &vmm_rtc_class,
   &vmm_serial_class,
+  &vmm_watchdog_class,
 #ifdef LODGE_TEST_DEVICES
   &vmm_test_device_class,
 #endif

@@ -6,6 +6,7 @@
 #include "core/vcpu.h"
 
 #include "core/bus.h"
+#include "core/config.h"
 #include "core/kvm.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #define VCPU_KICK_SIGNAL (SIGRTMIN + 1)
 
@@ -36,7 +38,9 @@ struct _VmmVcpu {
 
 struct _VmmVcpus {
   VmmMachine *machine;
-  struct kvm_cpuid2 *cpuid; /* what the host offers */
+  struct kvm_cpuid2 *cpuid;  /* what the host offers */
+  struct kvm_cpuid2 *hyperv; /* (nullable) the same of Hyper-V */
+  VmmCpuModel model;
   GMutex lock;
   GCond cond;
   atomic_uint gate; /* holders, plus one while parking or ending */
@@ -136,6 +140,12 @@ vcpu_on_exit (VmmVcpu *vcpu)
     case KVM_EXIT_IRQ_WINDOW_OPEN:
     case KVM_EXIT_HLT:
     case KVM_EXIT_SET_TPR:
+      break;
+    case KVM_EXIT_HYPERV:
+      /* The synthetic interrupt controller's pages are KVM's own affair; messages to a hypervisor have nobody who takes them
+       * (TLFS §3.8: HV_STATUS_INVALID_HYPERCALL_CODE). */
+      if (run->hyperv.type == KVM_EXIT_HYPERV_HCALL)
+        run->hyperv.u.hcall.result = 2;
       break;
     case KVM_EXIT_SHUTDOWN:
       if (machine->stop_on_triple_fault)
@@ -275,7 +285,9 @@ vcpu_set_up (VmmVcpu *vcpu, GError **error)
   vcpu->kvm = vmm_kvm_vcpu_new (machine->kvm, vmm_cpuid_apic_id (vcpu->index), error);
   if (vcpu->kvm == NULL)
     return FALSE;
-  cpuid = vmm_cpuid_make (vcpu->group->cpuid, vcpu->index, machine->n_vcpus);
+  cpuid = vmm_cpuid_make (vcpu->group->cpuid, vcpu->group->hyperv, &vcpu->group->model, vcpu->index, machine->n_vcpus);
+  if (vcpu->group->model.synic && !vmm_kvm_vcpu_enable_synic (vcpu->kvm, error))
+    return FALSE;
   if (!vmm_kvm_vcpu_set_cpuid (vcpu->kvm, cpuid, error) || !vmm_kvm_vcpu_save_start_state (vcpu->kvm, error))
     return FALSE;
   vcpu->run = vmm_kvm_vcpu_get_run (vcpu->kvm);
@@ -313,9 +325,35 @@ vcpus_free (VmmVcpus *group)
     }
   g_free (group->vcpus);
   g_free (group->cpuid);
+  g_free (group->hyperv);
   g_mutex_clear (&group->lock);
   g_cond_clear (&group->cond);
   g_free (group);
+}
+
+/* What machine.conf says of the processors. */
+static gboolean
+vcpus_choose_model (VmmVcpus *group, GError **error)
+{
+  const VmmConfig *config = group->machine->config;
+  const char *wanted, *os;
+
+  if (config == NULL)
+    return TRUE;
+  if (!vmm_cpu_model_parse (vmm_config_get_machine (config, "cpu-model"), vmm_config_get_machine (config, "cpu-features"),
+                            group->cpuid, &group->model, error))
+    return FALSE;
+  wanted = vmm_config_get_machine (config, "hyperv");
+  os = vmm_config_get_machine (config, "os");
+  if (g_str_equal (wanted, "on") && group->hyperv == NULL)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "hyperv=on: this computer's KVM does not have it");
+      return FALSE;
+    }
+  group->model.hyperv = g_str_equal (wanted, "on")
+                        || (g_str_equal (wanted, "auto") && os != NULL && strstr (os, "microsoft.com/win") != NULL);
+  group->model.synic = group->model.hyperv && group->hyperv != NULL && vmm_kvm_check (group->machine->kvm, KVM_CAP_HYPERV_SYNIC2);
+  return TRUE;
 }
 
 gboolean
@@ -332,7 +370,8 @@ vmm_vcpus_start (VmmMachine *machine, GError **error)
   group->parking = TRUE;
   atomic_store (&group->gate, 1);
   group->cpuid = vmm_kvm_get_supported_cpuid (machine->kvm, error);
-  if (group->cpuid == NULL)
+  group->hyperv = vmm_kvm_get_supported_hyperv_cpuid (machine->kvm);
+  if (group->cpuid == NULL || !vcpus_choose_model (group, error))
     {
       vcpus_free (group);
       return FALSE;

@@ -25,10 +25,12 @@ typedef enum {
   VMM_REASON_NO_SPACE, /* PAUSED: the host's disk is full; resume tries again */
   VMM_REASON_IO_ERROR, /* PAUSED: the host's disk failed; resume tries again */
   VMM_REASON_FAULT,    /* FAILED: the host's KVM or the guest's processor cannot go on */
+  VMM_REASON_PANIC,    /* PAUSED: the guest's system crashed */
+  VMM_REASON_WATCHDOG, /* PAUSED: the guest did not answer its watchdog */
 } VmmReason;
 
 typedef struct {
-  /* Control thread. @message: (nullable): technical text, for VMM_REASON_FAULT, _NO_SPACE, _IO_ERROR. */
+  /* Control thread. @message: (nullable): technical text, for VMM_REASON_FAULT, _NO_SPACE, _IO_ERROR, _PANIC, _WATCHDOG. */
   void (*state_changed) (VmmMachine *machine, VmmMachineState state, VmmReason reason, const char *message, gpointer data);
   /* Control thread. A medium was inserted or ejected, by us or by the guest. @path: (nullable) */
   void (*medium_changed) (VmmMachine *machine, const char *device_id, const char *path, gpointer data);
