@@ -1053,6 +1053,7 @@ hda_realize (VmmDevice *dev, GError **error)
 const VmmDeviceClass vmm_hda_class = {
   .name = "hda",
   .summary = N_ ("Sound card (Intel HD Audio)"),
+  .description = N_ ("Sound out and in; every system has a driver for it."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (Hda),

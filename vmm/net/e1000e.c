@@ -1535,6 +1535,7 @@ e1k_realize (VmmDevice *dev, GError **error)
 const VmmDeviceClass vmm_e1000e_class = {
   .name = "e1000e",
   .summary = N_ ("Network card (Intel 82574L)"),
+  .description = N_ ("A network card that every system has a driver for, Windows too."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (E1k),

@@ -600,6 +600,7 @@ nvmer_realize (VmmDevice *dev, GError **error)
 const VmmDeviceClass vmm_nvme_class = {
   .name = "nvme",
   .summary = N_ ("Hard disk (NVMe)"),
+  .description = N_ ("A fast disk that Windows, Linux and the BSDs have a driver for."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (Nvme),

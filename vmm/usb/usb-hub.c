@@ -333,6 +333,7 @@ uhub_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_usb_hub_class = {
   .name = "usb-hub",
   .summary = N_ ("Hub with four ports (USB 2)"),
+  .description = N_ ("More ports for USB devices."),
   .bus = VMM_DEVICE_USB,
   .user_creatable = TRUE,
   .instance_size = sizeof (Uhub),

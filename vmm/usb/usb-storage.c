@@ -987,6 +987,7 @@ ums_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_usb_storage_class = {
   .name = "usb-storage",
   .summary = N_ ("Disk or stick (USB)"),
+  .description = N_ ("A disk that the guest sees as one on USB; needs a USB controller."),
   .bus = VMM_DEVICE_USB,
   .user_creatable = TRUE,
   .instance_size = sizeof (Ums),

@@ -494,6 +494,7 @@ xhci_realize (VmmDevice *dev, GError **error)
 const VmmDeviceClass vmm_xhci_class = {
   .name = "xhci",
   .summary = N_ ("USB controller (xHCI)"),
+  .description = N_ ("Ports for USB devices, of the machine and of this computer."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (Xhci),

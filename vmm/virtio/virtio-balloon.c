@@ -405,6 +405,7 @@ vbal_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_virtio_balloon_class = {
   .name = "virtio-balloon",
   .summary = N_ ("Memory balloon (virtio)"),
+  .description = N_ ("Lets the guest give memory that it does not use back to this computer."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VirtioBalloon),

@@ -742,6 +742,7 @@ vcon_unrealize (VmmDevice *dev)
 const VmmDeviceClass vmm_virtio_console_class = {
   .name = "virtio-console",
   .summary = N_ ("Console and agent channels (virtio)"),
+  .description = N_ ("A text console, and channels for programs in the guest that work with this computer."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VirtioConsole),

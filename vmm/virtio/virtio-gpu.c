@@ -1027,6 +1027,8 @@ vgpu_post_load (VmmDevice *dev, GError **error)
 const VmmDeviceClass vmm_virtio_gpu_class = {
   .name = "virtio-gpu",
   .summary = N_ ("Graphics adapter (virtio)"),
+  .description
+  = N_ ("One to four screens that follow their windows, for systems with virtio drivers; dark until the driver is there."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VmmVirtioGpu),
@@ -1046,6 +1048,7 @@ const VmmDeviceClass vmm_virtio_gpu_class = {
 const VmmDeviceClass vmm_virtio_vga_class = {
   .name = "virtio-vga",
   .summary = N_ ("Graphics adapter with VGA (virtio)"),
+  .description = N_ ("As the one without VGA, and every system can draw on its first screen."),
   .bus = VMM_DEVICE_PCI,
   .user_creatable = TRUE,
   .instance_size = sizeof (VmmVirtioGpu),
