@@ -347,10 +347,10 @@ def screens():
     xdotool("keydown", "Control_L", "keydown", "Alt_L", "keyup", "Alt_L", "keyup", "Control_L")
     first = driver.ask("picture")
     driver.say("screen 500 300")
-    driver.window.click("toggle button", "Screen 2")
+    driver.window.click("toggle", "Screen 2")
     wait_for(lambda: driver.ask("picture") == [500, 300], 5, "the second screen does not come")
     screenshot("window-screens")
-    driver.window.click("toggle button", "Screen 1")
+    driver.window.click("toggle", "Screen 1")
     wait_for(lambda: driver.ask("picture") == first, 5, "the first screen does not come back")
     driver.drain()
 
