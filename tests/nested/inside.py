@@ -150,7 +150,7 @@ def check_kernel(processors):
         kernel = f.read().strip()
     with Machine(name, "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
                  "--memory", "384", "--cpus", str(processors), "--disk", "0") as machine:
-        machine.wait_serial(f"SHELL-READY processors={processors}", 180)
+        machine.wait_serial(f"SHELL-READY processors={processors}", 400)
         machine.wait_text(f"SHELL-READY processors={processors}", 30)
         with machine.console() as console:
             assert f"cpu{processors - 1}" in console.shell("grep ^cpu /proc/stat")
@@ -315,7 +315,7 @@ def check_sata_drives():
     with Machine("sata", "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
                  "--memory", "512", "--cpus", "2", "--disk", "0", "--iso", "/tmp/one.iso", "--set", "disk0.class=sata-disk", "--set",
                  "disk0.image=/tmp/sata.raw", "--set", "disk0.serial=SN12345") as machine:
-        machine.wait_serial("SHELL-READY", 180)
+        machine.wait_serial("SHELL-READY", 400)
         with machine.console() as console:
             console.send("export PS1=; stty -echo; set +m")
             console.shell("true")

@@ -35,7 +35,7 @@ def script(rng, content, history, start):
         if kind < 0.85:
             value = rng.randrange(1, 256)
             # No two at once on one block.
-            if any(history[b] and history[b][-1][0] > i // 20 * 20 for b in range(first, first + n)):
+            if any(history[b] and history[b][-1][0] >= i // 20 * 20 for b in range(first, first + n)):
                 lines.append("wait")
             lines.append(f"awrite -P {value} {first * BLOCK} {n * BLOCK}")
         else:
