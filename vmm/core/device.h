@@ -103,6 +103,7 @@ void vmm_machine_request_reset (VmmMachine *machine);                           
 void vmm_machine_request_power_off (VmmMachine *machine);                                    /* the guest powers off (S5) */
 void vmm_machine_request_pause (VmmMachine *machine, VmmReason reason, const char *message); /* host disk full or failing */
 void vmm_machine_request_exit (VmmMachine *machine, int code);                               /* test builds: port F4 */
+void vmm_machine_notify_usb (VmmMachine *machine, const char *id, gboolean present);         /* a device of the host came or left */
 void vmm_machine_notify_medium (VmmMachine *machine, VmmDevice *dev, const char *path);      /* the guest ejected (NULL) */
 
 extern const VmmDeviceClass *const vmm_device_classes[]; /* core/registry.c; NULL-terminated */

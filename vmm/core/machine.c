@@ -512,6 +512,42 @@ vmm_machine_notify_medium (VmmMachine *machine, VmmDevice *dev, const char *path
   mach_post (machine, mach_on_medium_note, note, mach_note_free);
 }
 
+typedef struct {
+  VmmMachine *machine;
+  char *id;
+  gboolean present;
+} MachUsbNote;
+
+static void
+mach_on_usb_note (gpointer data)
+{
+  MachUsbNote *note = data;
+
+  if (note->machine->events.usb_changed != NULL)
+    note->machine->events.usb_changed (note->machine, note->id, note->present, note->machine->events_data);
+}
+
+static void
+mach_usb_note_free (gpointer data)
+{
+  MachUsbNote *note = data;
+
+  g_free (note->id);
+  g_free (note);
+}
+
+void
+vmm_machine_notify_usb (VmmMachine *machine, const char *id, gboolean present)
+{
+  MachUsbNote *note;
+
+  if (machine->control == NULL)
+    return;
+  note = g_new (MachUsbNote, 1);
+  *note = (MachUsbNote) { machine, g_strdup (id), present };
+  mach_post (machine, mach_on_usb_note, note, mach_usb_note_free);
+}
+
 /* === Construction === */
 
 VmmDevice *
@@ -560,6 +596,8 @@ mach_new_parts (VmmKvm *kvm, guint64 ram_bytes, guint n_vcpus, gboolean real_clo
   machine->channels = g_ptr_array_new ();
   machine->nets = g_ptr_array_new ();
   machine->blocks = g_ptr_array_new ();
+  machine->usb_loans = g_ptr_array_new ();
+  g_mutex_init (&machine->usb_lock);
   machine->bus = vmm_bus_new (kvm);
   machine->irq = vmm_irq_new (kvm);
   machine->pci_bus = vmm_pci_bus_new (machine);
@@ -688,6 +726,8 @@ vmm_machine_free (VmmMachine *machine)
   g_ptr_array_unref (machine->channels);
   g_ptr_array_unref (machine->nets);
   g_ptr_array_unref (machine->blocks);
+  g_ptr_array_unref (machine->usb_loans);
+  g_mutex_clear (&machine->usb_lock);
   g_clear_pointer (&machine->config, vmm_config_unref);
   g_free (machine->log_dir);
   mach_free_control (machine->control);

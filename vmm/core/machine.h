@@ -24,6 +24,10 @@ struct _VmmMachine {
   GPtrArray *nets;     /* (element-type VmmNet) (not owned) */
   GPtrArray *blocks;   /* (element-type VmmBlock) (not owned) open disks that may stall */
   struct _VmmInputHub *input;
+  GMutex usb_lock;         /* of what usb_loans tell; a leaf */
+  GPtrArray *usb_loans;    /* (element-type VmmDevice) (not owned) of class usb-host */
+  const void *usb_backend; /* (nullable) VmmUsbBackend instead of libusb */
+  gpointer usb_backend_data;
   struct _VmmVcpus *vcpus; /* (nullable): none before the first start */
   guint n_vcpus;
   guint64 ram_bytes;

@@ -27,6 +27,7 @@ extern const VmmDeviceClass vmm_rtl8139_class;
 extern const VmmDeviceClass vmm_serial_class;
 extern const VmmDeviceClass vmm_test_device_class;
 extern const VmmDeviceClass vmm_tpm_crb_class;
+extern const VmmDeviceClass vmm_usb_host_class;
 extern const VmmDeviceClass vmm_usb_hub_class;
 extern const VmmDeviceClass vmm_usb_keyboard_class;
 extern const VmmDeviceClass vmm_usb_mouse_class;
@@ -85,6 +86,7 @@ const VmmDeviceClass *const vmm_device_classes[] = {
   &vmm_nvme_class,
   &vmm_piix_ide_class,
   /* usb/ */
+  &vmm_usb_host_class,
   &vmm_usb_hub_class,
   &vmm_usb_keyboard_class,
   &vmm_usb_mouse_class,

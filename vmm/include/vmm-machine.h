@@ -36,6 +36,8 @@ typedef struct {
   void (*medium_changed) (VmmMachine *machine, const char *device_id, const char *path, gpointer data);
   /* Control thread. The guest was reset, by us or by itself. */
   void (*was_reset) (VmmMachine *machine, gpointer data);
+  /* Control thread. A device of the host came to the guest or left it (vmm-usb.h). @id: the machine's device of class "usb-host" */
+  void (*usb_changed) (VmmMachine *machine, const char *id, gboolean present, gpointer data);
 } VmmMachineEvents;
 
 /**

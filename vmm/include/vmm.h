@@ -8,4 +8,5 @@
 #include "vmm-error.h"
 #include "vmm-host.h"
 #include "vmm-machine.h"
+#include "vmm-usb.h"
 #include "vmm-net.h"

@@ -69,6 +69,7 @@ struct _VmmUsbPacket {
   VmmUsbStatus status;
 
   gboolean pending;     /* with the device */
+  guint device_kind;    /* the device's */
   gpointer device_data; /* the device's */
 };
 
