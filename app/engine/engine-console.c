@@ -144,6 +144,17 @@ leco_pull_cursor (LodgeConsole *console, LodgeCursor *ret_cursor)
   return TRUE;
 }
 
+static void
+leco_start_over (LodgeConsole *console)
+{
+  LodgeEngineConsole *self = LODGE_ENGINE_CONSOLE (console);
+
+  if (self->viewer == NULL)
+    return;
+  vmm_viewer_free (self->viewer);
+  self->viewer = vmm_console_add_viewer (self->screen);
+}
+
 static gboolean
 leco_can_resize (LodgeConsole *console)
 {
@@ -202,6 +213,7 @@ lodge_engine_console_class_init (LodgeEngineConsoleClass *klass)
   console_class->can_resize = leco_can_resize;
   console_class->request_size = leco_request_size;
   console_class->touch = leco_touch;
+  console_class->start_over = leco_start_over;
 }
 
 static void

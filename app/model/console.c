@@ -32,6 +32,15 @@ lodge_console_pull (LodgeConsole *self, LodgeFrame *ret_frame)
   return LODGE_CONSOLE_GET_CLASS (self)->pull (self, ret_frame);
 }
 
+void
+lodge_console_start_over (LodgeConsole *self)
+{
+  LodgeConsoleClass *klass = LODGE_CONSOLE_GET_CLASS (self);
+
+  if (klass->start_over != NULL)
+    klass->start_over (self);
+}
+
 static void
 lcon_hold (LodgeConsole *self, guint code, gboolean down)
 {

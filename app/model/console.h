@@ -67,7 +67,8 @@ struct _LodgeConsoleClass {
   gboolean (*can_resize) (LodgeConsole *self);
   void (*request_size) (LodgeConsole *self, int width, int height);
   gboolean (*touch) (LodgeConsole *self, guint slot, LodgeTouch touch, int x, int y);
-  gpointer padding[4];
+  void (*start_over) (LodgeConsole *self);
+  gpointer padding[3];
 };
 
 /**
@@ -77,6 +78,9 @@ struct _LodgeConsoleClass {
  * Returns: %TRUE if anything changed.
  */
 gboolean lodge_console_pull (LodgeConsole *self, LodgeFrame *ret_frame);
+
+/** lodge_console_start_over: Another looks from now on: the next pulls report the whole picture and the pointer as new. */
+void lodge_console_start_over (LodgeConsole *self);
 
 /**
  * lodge_console_key:

@@ -110,6 +110,12 @@ fake_console_dup_text (LodgeConsole *console)
   return g_strdup ("the text of the screen\n");
 }
 
+static void
+fake_console_start_over (LodgeConsole *console)
+{
+  FAKE_CONSOLE (console)->fresh = TRUE;
+}
+
 static gboolean
 fake_console_can_resize (LodgeConsole *console)
 {
@@ -183,6 +189,7 @@ fake_console_class_init (FakeConsoleClass *klass)
   console_class->pointer_wheel = fake_console_pointer_wheel;
   console_class->has_absolute_pointer = fake_console_has_absolute_pointer;
   console_class->dup_text = fake_console_dup_text;
+  console_class->start_over = fake_console_start_over;
   console_class->can_resize = fake_console_can_resize;
   console_class->request_size = fake_console_request_size;
   console_class->pull_cursor = fake_console_pull_cursor;

@@ -1072,6 +1072,7 @@ lodge_display_set_console (LodgeDisplay *self, LodgeConsole *console)
   if (console != NULL)
     {
       self->console = g_object_ref (console);
+      lodge_console_start_over (console); /* it may have been shown elsewhere, or here before another */
       g_signal_connect_object (console, "closed", G_CALLBACK (on_console_closed_cb), self, G_CONNECT_SWAPPED);
     }
   ldisp_update_pulling (self);
