@@ -352,6 +352,9 @@ def screens():
     screenshot("window-screens")
     driver.window.click("toggle", "Screen 1")
     wait_for(lambda: driver.ask("picture") == first, 5, "the first screen does not come back")
+    # The guest got the keyboard with the screen.
+    wait_for(lambda: driver.ask("grabbed") == [1], 5, "the guest does not have the keyboard")
+    xdotool("keydown", "Control_L", "keydown", "Alt_L", "keyup", "Alt_L", "keyup", "Control_L")
     driver.drain()
 
 
