@@ -171,7 +171,7 @@ lodge_cli_resize_screen (LodgeCliCall *call)
   LodgeMachine *machine;
   g_auto (LodgeCliWait) wait = { 0 };
   GError *error = NULL;
-  guint head;
+  guint head = 0;
   int status;
 
   if (g_strv_length (parts) != 2 || !g_ascii_string_to_unsigned (parts[0], 10, 1, G_MAXINT16, &width, NULL)
@@ -198,7 +198,7 @@ lodge_cli_screenshot (LodgeCliCall *call)
   g_auto (LodgeCliWait) save_wait = { 0 };
   g_autoptr (LodgePicture) picture = NULL;
   GError *error = NULL;
-  guint head;
+  guint head = 0;
   int status;
 
   status = lcru_get_head (call, &head);
