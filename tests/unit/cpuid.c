@@ -48,6 +48,16 @@ find (const struct kvm_cpuid2 *cpuid, guint32 function, guint32 index)
   return NULL;
 }
 
+/* One that must be there. */
+static struct kvm_cpuid_entry2
+entry (const struct kvm_cpuid2 *cpuid, guint32 function, guint32 index)
+{
+  const struct kvm_cpuid_entry2 *found = find (cpuid, function, index);
+
+  g_assert_nonnull (found);
+  return found != NULL ? *found : (struct kvm_cpuid_entry2) { 0 };
+}
+
 static struct kvm_cpuid2 *
 make (const char *base, const char *features)
 {
@@ -64,18 +74,18 @@ static void
 test_v2 (void)
 {
   g_autofree struct kvm_cpuid2 *cpuid = make ("x86-64-v2", NULL);
-  guint32 ecx = find (cpuid, 1, 0)->ecx;
+  guint32 ecx = entry (cpuid, 1, 0).ecx;
 
   /* CMPXCHG16B, LAHF, POPCNT, SSE3, SSE4.1, SSE4.2, SSSE3 */
   g_assert_cmphex (ecx & 0x00982201, ==, 0x00982201);
   /* neither AVX, FMA, F16C, MOVBE, XSAVE nor AES, RDRAND */
   g_assert_cmphex (ecx & 0x76401000, ==, 0);
-  g_assert_cmphex (find (cpuid, 0x80000001, 0)->ecx & 0x21, ==, 0x01);
-  g_assert_cmphex (find (cpuid, 7, 0)->ebx, ==, 0);
+  g_assert_cmphex (entry (cpuid, 0x80000001, 0).ecx & 0x21, ==, 0x01);
+  g_assert_cmphex (entry (cpuid, 7, 0).ebx, ==, 0);
   g_assert_null (find (cpuid, 7, 1));
   g_assert_null (find (cpuid, 0xd, 0));
   g_assert_null (find (cpuid, 0x19, 0));
-  g_assert_cmphex (find (cpuid, 0, 0)->eax, ==, 0xd);
+  g_assert_cmphex (entry (cpuid, 0, 0).eax, ==, 0xd);
   g_assert_nonnull (find (cpuid, 0x40000000, 0)); /* KVM's own stay */
 }
 
@@ -85,11 +95,11 @@ test_v3 (void)
   g_autofree struct kvm_cpuid2 *cpuid = make ("x86-64-v3", "+aes,-movbe");
 
   /* AVX, F16C, FMA, XSAVE; AES was asked for, MOVBE not wanted */
-  g_assert_cmphex (find (cpuid, 1, 0)->ecx & 0x36401000, ==, 0x36001000);
-  g_assert_cmphex (find (cpuid, 7, 0)->ebx, ==, 0x00000128); /* BMI1, AVX2, BMI2 */
-  g_assert_cmphex (find (cpuid, 0x80000001, 0)->ecx & 0x20, ==, 0x20);
-  g_assert_cmphex (find (cpuid, 0xd, 0)->eax, ==, 7); /* x87, SSE, AVX */
-  g_assert_cmpuint (find (cpuid, 0xd, 0)->ecx, ==, 832);
+  g_assert_cmphex (entry (cpuid, 1, 0).ecx & 0x36401000, ==, 0x36001000);
+  g_assert_cmphex (entry (cpuid, 7, 0).ebx, ==, 0x00000128); /* BMI1, AVX2, BMI2 */
+  g_assert_cmphex (entry (cpuid, 0x80000001, 0).ecx & 0x20, ==, 0x20);
+  g_assert_cmphex (entry (cpuid, 0xd, 0).eax, ==, 7); /* x87, SSE, AVX */
+  g_assert_cmpuint (entry (cpuid, 0xd, 0).ecx, ==, 832);
 }
 
 static void
@@ -97,9 +107,9 @@ test_host_with_changes (void)
 {
   g_autofree struct kvm_cpuid2 *cpuid = make ("host", "-avx512f, -rdrand");
 
-  g_assert_cmphex (find (cpuid, 7, 0)->ebx, ==, 0xfffeffff);
-  g_assert_cmphex (find (cpuid, 1, 0)->ecx & 0x40000000, ==, 0);
-  g_assert_cmphex (find (cpuid, 1, 0)->ecx & 0x80000000, ==, 0x80000000);
+  g_assert_cmphex (entry (cpuid, 7, 0).ebx, ==, 0xfffeffff);
+  g_assert_cmphex (entry (cpuid, 1, 0).ecx & 0x40000000, ==, 0);
+  g_assert_cmphex (entry (cpuid, 1, 0).ecx & 0x80000000, ==, 0x80000000);
 }
 
 static void
@@ -136,11 +146,11 @@ test_hyperv (void)
   g_assert_cmpmem (&first->ebx, 4, "Micr", 4);
   g_assert_cmpmem (&first->ecx, 4, "osof", 4);
   g_assert_cmpmem (&first->edx, 4, "t Hv", 4);
-  g_assert_cmphex (find (cpuid, 0x40000001, 0)->eax, ==, 0x31237648);
-  g_assert_cmphex (find (cpuid, 0x40000003, 0)->eax & 0x0c, ==, 0); /* no synthetic interrupts in this model */
-  g_assert_cmphex (find (cpuid, 0x40000003, 0)->eax & 0x0a73, ==, 0x0a73);
-  g_assert_cmphex (find (cpuid, 0x40000100, 0)->eax, ==, 0x40000101); /* KVM's leaves moved */
-  g_assert_cmphex (find (cpuid, 0x40000101, 0)->eax, ==, 0x0100007b);
+  g_assert_cmphex (entry (cpuid, 0x40000001, 0).eax, ==, 0x31237648);
+  g_assert_cmphex (entry (cpuid, 0x40000003, 0).eax & 0x0c, ==, 0); /* no synthetic interrupts in this model */
+  g_assert_cmphex (entry (cpuid, 0x40000003, 0).eax & 0x0a73, ==, 0x0a73);
+  g_assert_cmphex (entry (cpuid, 0x40000100, 0).eax, ==, 0x40000101); /* KVM's leaves moved */
+  g_assert_cmphex (entry (cpuid, 0x40000101, 0).eax, ==, 0x0100007b);
 }
 
 int
