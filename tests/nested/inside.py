@@ -169,6 +169,74 @@ def check_kernel_four_processors():
     check_kernel(4)
 
 
+def check_uefi_shell_and_variables():
+    """OVMF from the host's firmware descriptors: its shell takes keys; what it keeps in flash survives resets and lost power."""
+    with Machine("uefi", "--firmware", "uefi", "--memory", "256", "--cpus", "1", "--disk", "0") as machine:
+        machine.wait_serial("Shell>", 180)
+        # The keys of the window: the shell answers on the serial line as well.
+        lodge("type", "uefi", "set lodgetest kept42\n")
+        lodge("type", "uefi", "echo Aa1=Zz_\n")
+        machine.wait_serial("Aa1=Zz_", 60)  # what was typed has an order to the cursor before each letter
+        lodge("screenshot", "uefi", "/share/uefi.png")
+        lodge("stop", "uefi", "--force", "--wait")  # no time to shut anything down
+    with open(os.path.join(machine.bundle, "nvram.fd"), "rb") as f:
+        assert "kept42".encode("utf-16-le") in f.read()
+    with machine:
+        machine.wait_serial("Shell>", 180)
+        before = machine.serial().count("Shell>")
+        lodge("type", "uefi", "reset\n")
+        wait("a shell after the reset", lambda: machine.serial().count("Shell>") > before, 180)
+        lodge("type", "uefi", "set lodgetest\n")
+        machine.wait_serial("kept42", 60)
+        lodge("type", "uefi", "reset -s\n")
+        wait("the machine to be off", lambda: machine.state() == "off", 60)
+
+
+def check_uefi_disks_in_boot_order():
+    """Two disks that UEFI can start from: the settings say which comes first, whatever the firmware remembers."""
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()  # an EFI program as any other
+    for name in ("first", "second"):
+        image = f"/tmp/uefi-{name}.raw"
+        run("truncate", "-s", "64M", image)
+        run("mformat", "-i", image, "-F", "-v", name, "::")
+        run("mmd", "-i", image, "::EFI", "::EFI/BOOT")
+        run("mcopy", "-i", image, kernel, "::EFI/BOOT/BOOTX64.EFI")
+    options = [f"disk{i}.{key}={value}" for i, name in enumerate(("first", "second"))
+               for key, value in (("class", "sata-disk"), ("image", f"/tmp/uefi-{name}.raw"), ("format", "raw"), ("port", i),
+                                  ("serial", f"SN-{name}"), ("boot", 2 - i))]
+    sets = [word for option in options for word in ("--set", option)]
+    with Machine("uefidisks", "--firmware", "uefi", "--memory", "512", "--cpus", "1", "--disk", "0", "--set", "cdrom0.port=3", *sets) as machine:
+        started = r"BdsDxe: starting Boot\S+ \"[^\"]*(SN-\w+)"
+        assert wait("a start from a disk", lambda: re.search(started, machine.serial()), 240)[1] == "SN-second"
+        lodge("stop", "uefidisks", "--force", "--wait")
+    lodge("set", "uefidisks", "disk0.boot=1", "disk1.boot=2")
+    with machine:
+        assert wait("a start from a disk", lambda: re.search(started, machine.serial()), 240)[1] == "SN-first"
+        lodge("stop", "uefidisks", "--force", "--wait")
+
+
+def check_uefi_kernel_and_tpm():
+    """A kernel that UEFI starts; the TPM that the firmware has measured into."""
+    with open("/share/kernel", encoding="utf-8") as f:
+        kernel = f.read().strip()
+    with Machine("uefikernel", "--firmware", "uefi", "--tpm", "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append",
+                 "console=tty0 console=ttyS0 quiet mitigations=off audit=0", "--memory", "512", "--cpus", "2", "--disk", "0") as machine:
+        machine.wait_serial("SHELL-READY processors=2", 300)
+        with machine.console() as console:
+            console.send("export PS1=; stty -echo; set +m")
+            console.shell("true")
+            console.shell("[ -d /sys/firmware/efi ]")
+            assert console.shell("cat /sys/class/tpm/tpm0/tpm_version_major").strip().endswith("2")
+            measured = console.shell("cat /sys/class/tpm/tpm0/pcr-sha256/0").split()[-1]
+            assert len(measured) == 64 and measured.strip("0") != "", measured
+            bad = console.shell("! dmesg | grep -E 'BUG:|Oops|Call Trace|ACPI (BIOS )?(Error|Warning)|soft lockup|tpm.*(error|fail)'")
+            assert "] " not in bad, bad
+        lodge("stop", "uefikernel", "--force", "--wait")
+    assert os.listdir(os.path.join(machine.bundle, "tpm"))
+    assert subprocess.run(["pgrep", "-x", "swtpm"], capture_output=True).returncode == 1, "swtpm outlives the machine"
+
+
 # The same for Lodge and for QEMU: overwrites, writes at odd places, holes, discards.
 WRITES = ("D=/dev/$(grep -lx 131072 /sys/block/sd*/size | cut -d/ -f4); dd if=/dev/zero bs=64k count=64 seek=16 of=$D conv=fsync status=none; "
           "yes lodge | head -c 3000000 > /tmp/p; dd if=/tmp/p of=$D bs=4k seek=1000 oflag=direct conv=notrunc,sync status=none; "
