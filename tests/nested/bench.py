@@ -124,7 +124,7 @@ def make_initramfs(target, files):
 
 
 class Bench:
-    def __init__(self, keep=None, processors=2, memory_mib=4096, qemu_args=()):
+    def __init__(self, keep=None, processors=2, memory_mib=4096, qemu_args=(), uefi=False):
         for tool in ("qemu-system-x86_64", "busybox", "cpio"):
             if shutil.which(tool) is None:
                 raise Skip(f"{tool} is not installed")
@@ -134,6 +134,7 @@ class Bench:
         self.private = os.path.join(self.share, ".bench")
         self.jobs = 0
         self.processors, self.memory_mib, self.qemu_args = processors, memory_mib, list(qemu_args)
+        self.uefi = uefi  # machines in it start UEFI firmware
         self.qemu = self.peer = None
 
     def path(self, name):
@@ -163,7 +164,7 @@ class Bench:
         listener.listen(1)
         listener.settimeout(30)
         copy = self.path(".bench/qemu")
-        self.runs_uefi = make_qemu_without_lock_check(copy)
+        self.runs_uefi = self.uefi and make_qemu_without_lock_check(copy)
         command = [copy if self.runs_uefi else "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=512",
                    "-cpu", "max,+svm,+npt", "-smp", str(self.processors), "-m", str(self.memory_mib), "-display", "none", "-no-reboot",
                    "-kernel", self.kernel, "-initrd", self.path(".bench/initramfs"),

@@ -33,6 +33,7 @@ struct _VmmVcpu {
   atomic_bool inside; /* in KVM_RUN, or about to */
   gboolean parked;    /* under lock */
   gboolean ready;     /* under lock: set up, or failed */
+  gboolean shut_down; /* its thread, and who resets it while it is parked: a triple fault; it does not run before a reset */
   GError *error;      /* (nullable) set-up failed */
 };
 
@@ -151,7 +152,10 @@ vcpu_on_exit (VmmVcpu *vcpu)
       if (machine->stop_on_triple_fault)
         vcpu_fault (vcpu, "triple fault: the guest's processor cannot go on");
       else
-        vmm_machine_request_reset (machine);
+        {
+          vcpu->shut_down = TRUE;
+          vmm_machine_request_reset (machine);
+        }
       break;
     case KVM_EXIT_SYSTEM_EVENT:
       if (run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN)
@@ -247,13 +251,13 @@ vcpu_enter (VmmVcpu *vcpu)
   for (;;)
     {
       atomic_store (&vcpu->inside, TRUE);
-      if (atomic_load (&group->gate) == 0)
+      if (atomic_load (&group->gate) == 0 && !vcpu->shut_down)
         return TRUE;
 
       g_mutex_lock (&group->lock);
       atomic_store (&vcpu->inside, FALSE);
       g_cond_broadcast (&group->cond);
-      while (group->holders > 0 || group->parking || group->ending)
+      while (group->holders > 0 || group->parking || group->ending || vcpu->shut_down)
         {
           if (group->ending)
             break;
@@ -472,8 +476,11 @@ vmm_vcpus_reset (VmmMachine *machine, GError **error)
   VmmVcpus *group = machine->vcpus;
 
   for (guint i = 0; i < group->n; i++)
-    if (!vmm_kvm_vcpu_reset (group->vcpus[i].kvm, error))
-      return FALSE;
+    {
+      if (!vmm_kvm_vcpu_reset (group->vcpus[i].kvm, error))
+        return FALSE;
+      group->vcpus[i].shut_down = FALSE;
+    }
   return TRUE;
 }
 
