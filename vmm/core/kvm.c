@@ -170,8 +170,7 @@ vmm_kvm_new (GError **error)
     }
   /* A triple fault that a processor has yet to report is part of its state: a reset takes it away. Linux 6.1; before, it may come
    * after the reset. */
-  (void) kvm_ioctl (kvm->vm_fd, KVM_ENABLE_CAP,
-                    &(struct kvm_enable_cap) { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } });
+  (void) kvm_ioctl (kvm->vm_fd, KVM_ENABLE_CAP, &(struct kvm_enable_cap) { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } });
   size = kvm_ioctl_n (kvm->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (size < (int) sizeof (struct kvm_run))
     {
