@@ -150,7 +150,7 @@ def check_kernel(processors):
         kernel = f.read().strip()
     with Machine(name, "--kernel", kernel, "--initrd", "/share/shell-initrd", "--append", "console=tty0 console=ttyS0 quiet mitigations=off audit=0",
                  "--memory", "384", "--cpus", str(processors), "--disk", "0") as machine:
-        machine.wait_serial(f"SHELL-READY processors={processors}", 400)
+        machine.wait_serial(f"SHELL-READY processors={processors}", 240)
         machine.wait_text(f"SHELL-READY processors={processors}", 30)
         with machine.console() as console:
             assert f"cpu{processors - 1}" in console.shell("grep ^cpu /proc/stat")

@@ -18,6 +18,8 @@ CHECKS = [("grub_menu_and_keys", 600), ("kernel_one_processor", 600), ("kernel_f
 LONG_CHECKS = [("debian_disk", 1100), ("same_content_as_qemu", 700), ("sound", 600), ("virtio_gpu", 600), ("window", 1200), ("nvme_drive", 700), ("ide_drives", 700),
                ("uefi_shell_and_variables", 600), ("uefi_kernel_and_tpm", 600), ("uefi_disks_in_boot_order", 600)]
 
+TRIES = 3
+
 
 def main():
     program, cache = os.path.abspath(os.environ.get("LODGE_RELEASE", sys.argv[1])), os.path.abspath(sys.argv[3])
@@ -47,11 +49,12 @@ def main():
                 print(f"ok {number} - {name} # SKIP this QEMU ends itself under UEFI firmware, and where is not known", flush=True)
                 continue
             begin = time.monotonic()
-            result = bench.run(f"exec python3 {HERE}/inside.py {program} {name}", timeout)
-            if result.code != 0:
-                # Software emulation of nested virtualization stalls now and then, for any inner machine: once more, and say so.
-                print(f"# {name}, first try: " + repr(result).replace("\n", "\n# "), flush=True)
+            for tries in range(1, TRIES + 1):
                 result = bench.run(f"exec python3 {HERE}/inside.py {program} {name}", timeout)
+                if result.code == 0 or tries == TRIES:
+                    break
+                # Software emulation of nested virtualization stalls now and then, for any inner machine: once more, and say so.
+                print(f"# {name}, try {tries}: " + repr(result).replace("\n", "\n# "), flush=True)
             failures += result.code != 0
             print(f"{'ok' if result.code == 0 else 'not ok'} {number} - {name}", flush=True)
             print(f"# took {time.monotonic() - begin:.1f} s", flush=True)
